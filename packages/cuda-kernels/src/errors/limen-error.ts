@@ -1,0 +1,24 @@
+// Base class of every error that Limen throws.
+
+const marker = Symbol.for('limen.error');
+
+/** An error with a stable `code` and the facts behind its text as `details`. */
+export class LimenError extends Error {
+  /** Stable identifier in capitals, e.g. `SHAPE_MISMATCH`; safe to switch on. */
+  readonly code: string;
+  /** The facts of the message as data. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: string, message: string, details: Readonly<Record<string, unknown>> = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+    this.details = details;
+    Object.defineProperty(this, marker, { value: true });
+  }
+
+  /** True for any Limen error, also one thrown by another installed copy of the package. */
+  static isInstance(value: unknown): value is LimenError {
+    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[marker] === true;
+  }
+}
