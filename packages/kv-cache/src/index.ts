@@ -1,1 +1,12 @@
-export {};
+// Public exports of @limen/kv-cache.
+
+export { buildPageTable, noPage, type PageHolder, type PageTable, type PageTableShape } from './page-table.js';
+export { bytesPerToken, cacheFormats, planCache, sequencesThatFit } from './cache-plan.js';
+export type { CacheBudget, CacheDType, CacheFormat, CachePlan, CacheShape } from './cache-plan.js';
+export { defaultPageSize, PagePool, type PagePoolStatistics } from './page-pool.js';
+export { SequencePages, type PageChange, type PageCopy, type Slot } from './sequence-pages.js';
+
+export { CacheArgumentError } from './errors/cache-argument-error.js';
+export { CacheFullError } from './errors/cache-full-error.js';
+export { PageReferenceError } from './errors/page-reference-error.js';
+export { SequenceReleasedError } from './errors/sequence-released-error.js';

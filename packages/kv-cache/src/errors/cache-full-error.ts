@@ -1,0 +1,26 @@
+// Thrown when the page pool cannot give what was asked. Nothing has changed when it is thrown.
+
+import { LimenError } from '@limen/tensor';
+
+/** The pool has fewer free pages than the call needs; code `CACHE_FULL`. All three counts are pages. */
+export class CacheFullError extends LimenError {
+  /** Pages the call needed. */
+  readonly need: number;
+  /** Pages that were free. */
+  readonly have: number;
+  /** Pages in use that could be given up without touching a live sequence. */
+  readonly evictable: number;
+
+  constructor(caller: string, counts: { readonly need: number; readonly have: number; readonly evictable: number }) {
+    const { need, have, evictable } = counts;
+    super(
+      'CACHE_FULL',
+      `${caller}: the page pool is full: expected at least ${need} free pages, got ${have} (${evictable} evictable). ` +
+        'Release or truncate a sequence, or create the cache with more pages.',
+      { need, have, evictable },
+    );
+    this.need = need;
+    this.have = have;
+    this.evictable = evictable;
+  }
+}
