@@ -1,8 +1,8 @@
+import { InvalidArgumentError } from '@limen/tensor';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { bytesPerToken, planCache, sequencesThatFit } from './cache-plan.js';
-import { CacheArgumentError } from './errors/cache-argument-error.js';
 
 const janusPro7b = { layers: 30, keyValueHeads: 32, headSize: 128, dtype: 'bf16' } as const;
 const glm4v9b = { layers: 40, keyValueHeads: 2, headSize: 128, dtype: 'bf16' } as const;
@@ -40,7 +40,7 @@ describe('planCache', () => {
   it('counts the sequences that fit, each on whole pages', () => {
     const plan = planCache({ ...glm4v9b, tokens: 160 });
     expect([1, 16, 17, 160, 161].map((length) => sequencesThatFit(plan, length))).toEqual([10, 10, 5, 1, 0]);
-    expect(() => sequencesThatFit(plan, 0)).toThrowError(CacheArgumentError);
+    expect(() => sequencesThatFit(plan, 0)).toThrowError(InvalidArgumentError);
   });
 
   it('never exceeds its budget and never leaves a whole page of it', () => {
@@ -65,7 +65,7 @@ describe('planCache', () => {
     [{ ...glm4v9b, headSize: 1.5, tokens: 1 }, 'headSize is out of range'],
     [{ ...glm4v9b, pageSize: 0, tokens: 1 }, 'pageSize is out of range'],
   ])('rejects %o', (options, text) => {
-    expect(() => planCache(options)).toThrowError(CacheArgumentError);
+    expect(() => planCache(options)).toThrowError(InvalidArgumentError);
     expect(() => planCache(options)).toThrowError(text);
   });
 

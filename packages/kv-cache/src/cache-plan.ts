@@ -1,6 +1,6 @@
 // How much memory a cache takes, or how many tokens fit in the memory there is. Pure arithmetic.
 
-import { CacheArgumentError, requireCount } from './errors/cache-argument-error.js';
+import { invalidArgument, requireCount } from './argument-checks.js';
 import { defaultPageSize } from './page-pool.js';
 
 /** How a key or value vector is stored: bits for each element, and bytes of scale beside each vector. */
@@ -54,7 +54,7 @@ export interface CachePlan {
  *
  * `2 · layers · K · (⌈D · bits / 8⌉ + scale bytes)`
  *
- * @throws {CacheArgumentError} a size is not a positive whole number, or the dtype is no storage format
+ * @throws {InvalidArgumentError} a size is not a positive whole number, or the dtype is no storage format
  */
 export function bytesPerToken({ layers, keyValueHeads, headSize, dtype }: CacheShape): number {
   requireCount('planCache', 'layers', layers, 1);
@@ -62,7 +62,7 @@ export function bytesPerToken({ layers, keyValueHeads, headSize, dtype }: CacheS
   requireCount('planCache', 'headSize', headSize, 1);
   const format: CacheFormat | undefined = Object.hasOwn(cacheFormats, dtype) ? cacheFormats[dtype] : undefined;
   if (format === undefined) {
-    throw new CacheArgumentError({
+    throw invalidArgument({
       caller: 'planCache',
       argument: 'dtype',
       problem: 'is not a storage format',
@@ -79,7 +79,7 @@ export function bytesPerToken({ layers, keyValueHeads, headSize, dtype }: CacheS
  *
  * A budget in bytes is rounded down to whole pages; a budget in tokens is rounded up.
  *
- * @throws {CacheArgumentError} a size is out of range, or the budget buys no page
+ * @throws {InvalidArgumentError} a size is out of range, or the budget buys no page
  *
  * @example
  * const plan = planCache({ layers: 30, keyValueHeads: 32, headSize: 128, dtype: 'bf16', bytes: 8 * 2 ** 30 });
@@ -103,7 +103,7 @@ export function planCache(options: CacheShape & CacheBudget): CachePlan {
 
 /**
  * Sequences of `length` tokens that fit in a plan at once, when they share nothing.
- * @throws {CacheArgumentError} `length` is not a positive whole number
+ * @throws {InvalidArgumentError} `length` is not a positive whole number
  */
 export function sequencesThatFit(plan: Pick<CachePlan, 'pages' | 'pageSize'>, length: number): number {
   requireCount('sequencesThatFit', 'length', length, 1);
@@ -120,7 +120,7 @@ function pagesForBytes(budget: Exclude<CacheBudget, { readonly tokens: number }>
   requireCount('planCache', 'bytes', bytes);
   const pages = Math.floor(bytes / bytesPerPage);
   if (pages > 0) return pages;
-  throw new CacheArgumentError({
+  throw invalidArgument({
     caller: 'planCache',
     argument: 'bytes',
     problem: 'buys no page',
@@ -135,7 +135,7 @@ function bytesOfShare(share: number, freeBytes: number): number {
     requireCount('planCache', 'freeBytes', freeBytes);
     return Math.floor(share * freeBytes);
   }
-  throw new CacheArgumentError({
+  throw invalidArgument({
     caller: 'planCache',
     argument: 'share',
     problem: 'is out of range',

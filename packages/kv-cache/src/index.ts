@@ -6,7 +6,5 @@ export type { CacheBudget, CacheDType, CacheFormat, CachePlan, CacheShape } from
 export { defaultPageSize, PagePool, type PagePoolStatistics } from './page-pool.js';
 export { SequencePages, type PageChange, type PageCopy, type Slot } from './sequence-pages.js';
 
-export { CacheArgumentError } from './errors/cache-argument-error.js';
 export { CacheFullError } from './errors/cache-full-error.js';
 export { PageReferenceError } from './errors/page-reference-error.js';
-export { SequenceReleasedError } from './errors/sequence-released-error.js';

@@ -1,6 +1,6 @@
+import { InvalidArgumentError } from '@limen/tensor';
 import { describe, expect, it } from 'vitest';
 
-import { CacheArgumentError } from './errors/cache-argument-error.js';
 import { CacheFullError } from './errors/cache-full-error.js';
 import { PageReferenceError } from './errors/page-reference-error.js';
 import { PagePool } from './page-pool.js';
@@ -58,9 +58,9 @@ describe('PagePool', () => {
   });
 
   it.each([{ pages: 0 }, { pages: 1.5 }, { pages: NaN }, { pages: 4, pageSize: 0 }, { pages: 2 ** 31 }])(
-    'rejects %o with CacheArgumentError',
+    'rejects %o with InvalidArgumentError',
     (options) => {
-      expect(() => new PagePool(options)).toThrowError(CacheArgumentError);
+      expect(() => new PagePool(options)).toThrowError(InvalidArgumentError);
     },
   );
 });

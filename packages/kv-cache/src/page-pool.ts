@@ -1,7 +1,7 @@
 // Who holds which page: a fixed number of pages, a free list and one reference count for each page.
 // Pure accounting. It knows neither tensors nor devices; PagedCache puts memory behind the numbers.
 
-import { requireCount } from './errors/cache-argument-error.js';
+import { requireCount } from './argument-checks.js';
 import { CacheFullError } from './errors/cache-full-error.js';
 import { PageReferenceError } from './errors/page-reference-error.js';
 
@@ -26,7 +26,7 @@ export interface PagePoolStatistics {
  *
  * @param options.pages - number of pages; at least 1
  * @param options.pageSize - tokens a page holds; default 16
- * @throws {CacheArgumentError} either is not a positive whole number
+ * @throws {InvalidArgumentError} either is not a positive whole number
  */
 export class PagePool {
   readonly total: number;

@@ -1,6 +1,6 @@
+import { InvalidArgumentError } from '@limen/tensor';
 import { describe, expect, it } from 'vitest';
 
-import { CacheArgumentError } from './errors/cache-argument-error.js';
 import { buildPageTable } from './page-table.js';
 
 const sequences = [{ pages: [4, 2] }, { pages: [] }, { pages: [7] }];
@@ -24,6 +24,6 @@ describe('buildPageTable', () => {
       'expected at least 2, the pages of sequence 0',
     );
     expect(() => buildPageTable(sequences, { rows: 2 })).toThrowError('expected at least 3, one row for each sequence');
-    expect(() => buildPageTable(sequences, { columns: 0 })).toThrowError(CacheArgumentError);
+    expect(() => buildPageTable(sequences, { columns: 0 })).toThrowError(InvalidArgumentError);
   });
 });

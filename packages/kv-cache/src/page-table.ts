@@ -1,6 +1,6 @@
 // Pages of several sequences as the one rectangular table that cache ops read. Pure.
 
-import { CacheArgumentError, requireCount } from './errors/cache-argument-error.js';
+import { invalidArgument, requireCount } from './argument-checks.js';
 
 /** Entry of a table cell without a page. */
 export const noPage = -1;
@@ -29,7 +29,7 @@ export interface PageTableShape {
  * Lays out the pages of `sequences` as a table `[rows, columns]`; cells without a page hold −1.
  *
  * @param sequences - row `b` of the table is `sequences[b]`
- * @throws {CacheArgumentError} a sequence has more pages than `columns`, or there are more sequences than `rows`
+ * @throws {InvalidArgumentError} a sequence has more pages than `columns`, or there are more sequences than `rows`
  */
 export function buildPageTable(sequences: readonly PageHolder[], shape: PageTableShape = {}): PageTable {
   const caller = 'buildPageTable';
@@ -39,7 +39,7 @@ export function buildPageTable(sequences: readonly PageHolder[], shape: PageTabl
   requireCount(caller, 'rows', rows);
   requireCount(caller, 'columns', columns, 1);
   if (sequences.length > rows) {
-    throw new CacheArgumentError({
+    throw invalidArgument({
       caller,
       argument: 'rows',
       problem: 'is too small',
@@ -51,7 +51,7 @@ export function buildPageTable(sequences: readonly PageHolder[], shape: PageTabl
   const values = new Int32Array(rows * columns).fill(noPage);
   sequences.forEach(({ pages }, row) => {
     if (pages.length > columns) {
-      throw new CacheArgumentError({
+      throw invalidArgument({
         caller,
         argument: 'columns',
         problem: 'is too small',

@@ -1,8 +1,7 @@
+import { DisposedError, InvalidArgumentError } from '@limen/tensor';
 import { describe, expect, it } from 'vitest';
 
-import { CacheArgumentError } from './errors/cache-argument-error.js';
 import { CacheFullError } from './errors/cache-full-error.js';
-import { SequenceReleasedError } from './errors/sequence-released-error.js';
 import { PagePool } from './page-pool.js';
 import { SequencePages } from './sequence-pages.js';
 
@@ -44,7 +43,7 @@ describe('SequencePages', () => {
       { page: 1, offset: 3 },
     ]);
     expect(() => sequence.slot(8)).toThrowError('position has no slot: expected a position below the capacity of 8');
-    expect(() => sequence.slot(-1)).toThrowError(CacheArgumentError);
+    expect(() => sequence.slot(-1)).toThrowError(InvalidArgumentError);
   });
 
   it('shares every page with a fork and needs no free page for it', () => {
@@ -134,7 +133,7 @@ describe('SequencePages', () => {
     expect(pool.free).toBe(3);
   });
 
-  it('throws SequenceReleasedError after release, and may be released twice', () => {
+  it('throws DisposedError after release, and may be released twice', () => {
     const sequence = SequencePages.allocate(poolOf(3), 6);
     sequence.release();
     sequence.release();
@@ -146,16 +145,16 @@ describe('SequencePages', () => {
       () => sequence.truncate(0),
       () => sequence.slot(0),
     ];
-    for (const use of uses) expect(use).toThrowError(SequenceReleasedError);
+    for (const use of uses) expect(use).toThrowError(DisposedError);
   });
 
   it.each([-1, 0.5, NaN, Infinity])('rejects a count of %d', (count) => {
     const pool = poolOf(3);
     const sequence = SequencePages.allocate(pool, 1);
     for (const use of [() => sequence.append(count), () => sequence.reserve(count), () => sequence.truncate(count)]) {
-      expect(use).toThrowError(CacheArgumentError);
+      expect(use).toThrowError(InvalidArgumentError);
     }
-    expect(() => SequencePages.allocate(pool, count)).toThrowError(CacheArgumentError);
+    expect(() => SequencePages.allocate(pool, count)).toThrowError(InvalidArgumentError);
     expect(pool.used).toBe(1);
   });
 });

@@ -1,8 +1,9 @@
 // The pages of one sequence, in order: where each of its tokens lives, and what a change means for the device.
 // Pure accounting: a method that needs page contents moved returns the copies, it performs none.
 
-import { CacheArgumentError, requireCount } from './errors/cache-argument-error.js';
-import { SequenceReleasedError } from './errors/sequence-released-error.js';
+import { DisposedError } from '@limen/tensor';
+
+import { invalidArgument, requireCount } from './argument-checks.js';
 import type { PagePool } from './page-pool.js';
 
 /** One page whose first `tokens` slots must be copied, in every layer, before the next write. */
@@ -49,7 +50,7 @@ export class SequencePages implements Disposable {
   /**
    * A new sequence of `tokens` tokens, 0 for an empty one.
    * @throws {CacheFullError} the pool has too few free pages
-   * @throws {CacheArgumentError} `tokens` is no count
+   * @throws {InvalidArgumentError} `tokens` is no count
    */
   static allocate(pool: PagePool, tokens: number): SequencePages {
     requireCount('SequencePages.allocate', 'tokens', tokens);
@@ -83,8 +84,8 @@ export class SequencePages implements Disposable {
    * Makes the sequence `count` tokens longer.
    * @returns the pages added and the copies to do before the new tokens are written
    * @throws {CacheFullError} the pool has too few free pages
-   * @throws {CacheArgumentError} `count` is no count
-   * @throws {SequenceReleasedError} the sequence was released
+   * @throws {InvalidArgumentError} `count` is no count
+   * @throws {DisposedError} the sequence was released
    */
   append(count: number): PageChange {
     this.#requireLive('SequencePages.append');
@@ -99,8 +100,8 @@ export class SequencePages implements Disposable {
    * no page and no copy, unless the sequence is forked in between.
    * @param tokens - total length to prepare for, in tokens; at most `length` changes nothing
    * @throws {CacheFullError} the pool has too few free pages
-   * @throws {CacheArgumentError} `tokens` is no count
-   * @throws {SequenceReleasedError} the sequence was released
+   * @throws {InvalidArgumentError} `tokens` is no count
+   * @throws {DisposedError} the sequence was released
    */
   reserve(tokens: number): PageChange {
     this.#requireLive('SequencePages.reserve');
@@ -111,7 +112,7 @@ export class SequencePages implements Disposable {
   /**
    * A second sequence with the same tokens that shares every page holding one. Needs no page, so it cannot fail for
    * want of memory; pages reserved ahead stay with the original.
-   * @throws {SequenceReleasedError} the sequence was released
+   * @throws {DisposedError} the sequence was released
    */
   fork(): SequencePages {
     this.#requireLive('SequencePages.fork');
@@ -124,8 +125,8 @@ export class SequencePages implements Disposable {
 
   /**
    * Forgets every token from position `length` on and gives back the pages past the last kept token, also reserved ones.
-   * @throws {CacheArgumentError} `length` exceeds the current length
-   * @throws {SequenceReleasedError} the sequence was released
+   * @throws {InvalidArgumentError} `length` exceeds the current length
+   * @throws {DisposedError} the sequence was released
    */
   truncate(length: number): void {
     this.#requireLive('SequencePages.truncate');
@@ -147,15 +148,15 @@ export class SequencePages implements Disposable {
 
   /**
    * Where the token at `position` lives, or will live if the position is reserved.
-   * @throws {CacheArgumentError} the position has no slot
-   * @throws {SequenceReleasedError} the sequence was released
+   * @throws {InvalidArgumentError} the position has no slot
+   * @throws {DisposedError} the sequence was released
    */
   slot(position: number): Slot {
     this.#requireLive('SequencePages.slot');
     requireCount('SequencePages.slot', 'position', position);
     const page = this.#pages[Math.floor(position / this.pool.pageSize)];
     if (page === undefined) {
-      throw new CacheArgumentError({
+      throw invalidArgument({
         caller: 'SequencePages.slot',
         argument: 'position',
         problem: 'has no slot',
@@ -194,6 +195,6 @@ export class SequencePages implements Disposable {
   }
 
   #requireLive(caller: string): void {
-    if (this.#released) throw new SequenceReleasedError(caller);
+    if (this.#released) throw new DisposedError('sequence', `used by ${caller}`);
   }
 }
