@@ -2,14 +2,35 @@
 
 import { defineConfig } from 'vitest/config';
 
-const shared = { resolve: { conditions: ['limen-source', 'node', 'import', 'default'] }, ssr: { resolve: { conditions: ['limen-source', 'node', 'import', 'default'] } } };
+const shared = {
+  resolve: { conditions: ['limen-source', 'node', 'import', 'default'] },
+  ssr: { resolve: { conditions: ['limen-source', 'node', 'import', 'default'] } },
+};
 
 export default defineConfig({
   ...shared,
   test: {
     projects: [
-      { ...shared, test: { name: 'unit', pool: 'forks', include: ['packages/*/{src,test}/**/*.test.ts', 'tools/**/*.test.ts', 'examples/**/*.test.ts'], exclude: ['**/*.gpu.test.ts', '**/node_modules/**'], testTimeout: 30_000 } },
-      { ...shared, test: { name: 'gpu', pool: 'forks', fileParallelism: false, include: ['packages/*/{src,test}/**/*.gpu.test.ts'], testTimeout: 120_000 } },
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          pool: 'forks',
+          include: ['packages/*/{src,test}/**/*.test.ts', 'tools/**/*.test.ts', 'examples/**/*.test.ts'],
+          exclude: ['**/*.gpu.test.ts', '**/node_modules/**'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'gpu',
+          pool: 'forks',
+          fileParallelism: false,
+          include: ['packages/*/{src,test}/**/*.gpu.test.ts'],
+          testTimeout: 120_000,
+        },
+      },
     ],
   },
 });
