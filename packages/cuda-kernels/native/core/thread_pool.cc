@@ -67,6 +67,8 @@ bool spin_until(Condition condition) {
 }
 
 struct Job {
+  Job(FunctionRef body, int64_t count, int64_t piece) : body(body), count(count), piece(piece) {}
+
   FunctionRef body;
   int64_t count;
   int64_t piece;
@@ -180,7 +182,7 @@ void parallel_for(int64_t count, int64_t grain, FunctionRef body) {
 
   // About four pieces a thread, so that a thread which is interrupted does not hold up the rest.
   const int64_t pieces = std::min<int64_t>(grains, int64_t{threads} * 4);
-  Job job{body, count, (grains + pieces - 1) / pieces * grain};
+  Job job(body, count, (grains + pieces - 1) / pieces * grain);
   inside_parallel_for = true;
   const bool ran = pool.run(job, threads);
   inside_parallel_for = false;
