@@ -1,1 +1,10 @@
-export {};
+// Public exports of @limen/quant.
+
+export { ErrorReport, measureError } from './error-report.js';
+export type { ErrorMeasures, ErrorReportEntry, ErrorReportEntryJson, ErrorReportJson } from './error-report.js';
+export { packInt8Channel, unpackInt8Channel, type Int8ChannelArrays } from './int8-channel.js';
+export { int8Channel, schemeNamed, schemes, storedBytes, storedShapes } from './scheme.js';
+export type { QuantizationScheme, SchemeName, StoredShapes } from './scheme.js';
+
+export { NotFiniteError } from './errors/not-finite-error.js';
+export { UnknownSchemeError } from './errors/unknown-scheme-error.js';
