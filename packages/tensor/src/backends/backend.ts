@@ -1,0 +1,53 @@
+// What a device must be able to do. Two implementations: cpu-backend.ts and cuda-backend.ts.
+
+import type { DeviceName } from '../device.js';
+import type { OpDeclaration } from '../op-declaration.js';
+import type { Allocation } from '../storage.js';
+import type { Tensor } from '../tensor.js';
+
+/** One checked call: every tensor in declaration order, inputs then outputs; null for an optional one not given. */
+export interface PreparedCall {
+  readonly declaration: OpDeclaration;
+  readonly tensors: readonly (Tensor | null)[];
+  /** Attribute values in declaration order, as they were given. */
+  readonly attributes: Readonly<Record<string, AttributeValue>>;
+  /** The same as numbers: booleans 0 or 1, choices their index. */
+  readonly packedAttributes: Float64Array;
+}
+
+export type AttributeValue = number | boolean | string;
+
+/** Ops that were recorded instead of run, ready to run again on the same memory. */
+export interface Recording extends Disposable {
+  /** Ops (CPU) or graph nodes (CUDA) in it. */
+  readonly nodeCount: number;
+  /** Bytes of memory that belong to the recording: what was allocated while it was made. */
+  readonly privateBytes: number;
+  /** Runs everything again, in order. On CUDA returns at once. */
+  replay(): void;
+}
+
+/** Memory and execution of one device. */
+export interface Backend {
+  readonly device: DeviceName;
+  readonly isRecording: boolean;
+
+  /** Memory with undefined contents. In stream order: it may still be in use by earlier work, never by later. */
+  allocate(byteLength: number): Allocation;
+  /** Sets every byte, in order with the ops. */
+  fill(tensor: Tensor, byteValue: number): void;
+  /** Copies host bytes into a contiguous tensor; `source` may be reused on return. Not during a recording. */
+  upload(tensor: Tensor, source: Uint8Array): void;
+  /** Waits for the work before and copies a contiguous tensor's bytes out. Not during a recording. */
+  download(tensor: Tensor): Promise<Uint8Array<ArrayBuffer>>;
+  /** Runs or enqueues an op, or records it. */
+  run(call: PreparedCall): void;
+  /** Resolves when everything enqueued so far has run. */
+  synchronize(): Promise<void>;
+
+  /** From here on, ops are recorded and not run, until `endRecording` or `abortRecording`. */
+  beginRecording(): void;
+  endRecording(): Recording;
+  /** Drops what was recorded; the device is usable as before. */
+  abortRecording(): void;
+}

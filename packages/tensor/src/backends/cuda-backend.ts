@@ -1,0 +1,183 @@
+// A CUDA device: memory from the pool, ops enqueued on one stream, recording as a CUDA graph.
+
+import { DeviceNotAvailableError, loadNative, type NativeBinding } from '@limen/cuda-kernels';
+
+import { type DeviceName, deviceIndex } from '../device.js';
+import { CaptureViolationError } from '../errors/capture-violation-error.js';
+import { UnsupportedOpError } from '../errors/unsupported-op-error.js';
+import type { Allocation } from '../storage.js';
+import type { Tensor } from '../tensor.js';
+import type { Backend, PreparedCall, Recording } from './backend.js';
+import { packDescriptors } from './descriptors.js';
+import { DeviceMemoryPool, type MemoryArena } from './device-memory-pool.js';
+
+interface CudaOp {
+  readonly index: number;
+  readonly usesWorkspace: boolean;
+}
+
+/** Runs ops on a GPU. Calls return before the work is done; one stream orders it. */
+export class CudaBackend implements Backend {
+  readonly device: DeviceName;
+  readonly pool: DeviceMemoryPool;
+  /** Handle of the stream that ops are enqueued on. */
+  readonly stream: number;
+  readonly #binding: NativeBinding;
+  readonly #index: number;
+  readonly #ops = new Map<string, CudaOp>();
+  #arena: MemoryArena | undefined;
+
+  /** @throws {DeviceNotAvailableError} no addon, no driver, or no such device */
+  constructor(device: DeviceName) {
+    this.device = device;
+    this.#index = deviceIndex(device);
+    this.#binding = requireDevice(device, this.#index);
+    const binding = this.#binding;
+    const index = this.#index;
+    for (const [position, op] of binding.ops().entries()) {
+      if (op.backend === 'cuda') this.#ops.set(op.name, { index: position, usesWorkspace: op.usesWorkspace });
+    }
+    this.stream = binding.createStream(index);
+    this.pool = new DeviceMemoryPool(device, {
+      allocate: (bytes) => binding.allocate(index, bytes),
+      free: (address) => binding.free(index, address),
+      freeBytes: () => binding.memoryInfo(index).freeBytes,
+    });
+  }
+
+  get isRecording(): boolean {
+    return this.#arena !== undefined;
+  }
+
+  allocate(byteLength: number): Allocation {
+    return this.pool.allocate(byteLength);
+  }
+
+  fill(tensor: Tensor, byteValue: number): void {
+    this.#binding.fill(this.#index, addressOf(tensor), byteValue, tensor.byteLength, this.stream);
+  }
+
+  upload(tensor: Tensor, source: Uint8Array): void {
+    if (this.isRecording) throw new CaptureViolationError('copying from the host', this.device);
+    this.#binding.copyToDevice(this.#index, addressOf(tensor), source, this.stream);
+  }
+
+  async download(tensor: Tensor): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.isRecording) throw new CaptureViolationError('reading a tensor', this.device);
+    const bytes = new Uint8Array(tensor.byteLength);
+    // The reference taken here keeps the memory from being handed out again before the copy has run.
+    using source = tensor.clone();
+    if (bytes.byteLength > 0) {
+      await this.#binding.copyToHost(this.#index, addressOf(source), bytes.buffer, 0, bytes.byteLength, this.stream);
+    }
+    return bytes;
+  }
+
+  run(call: PreparedCall): void {
+    const { name, kernel } = call.declaration;
+    const op = this.#ops.get(kernel);
+    if (op === undefined) {
+      throw new UnsupportedOpError(`${name}: no CUDA kernel named ${kernel} in this build of the addon. Rebuild it with CUDA.`, { op: name, kernel });
+    }
+    const descriptors = packDescriptors(call.tensors, (tensor) => tensor.storage.address);
+    const count = call.tensors.length;
+    const bytes = op.usesWorkspace ? this.#binding.opWorkspace(op.index, count, descriptors, call.packedAttributes) : 0;
+    const workspace = bytes > 0 ? this.pool.allocate(bytes) : undefined;
+    try {
+      this.#binding.runOp(op.index, this.#index, this.stream, count, descriptors, call.packedAttributes, workspace?.address ?? 0, bytes);
+    } finally {
+      // Given back at once: whoever gets it next is later in the same stream.
+      workspace?.release();
+    }
+  }
+
+  synchronize(): Promise<void> {
+    if (this.isRecording) throw new CaptureViolationError('waiting for the device', this.device);
+    return this.#binding.synchronizeStream(this.#index, this.stream);
+  }
+
+  beginRecording(): void {
+    if (this.isRecording) throw new CaptureViolationError('starting another capture', this.device);
+    this.#binding.beginCapture(this.#index, this.stream);
+    this.#arena = this.pool.openArena();
+  }
+
+  endRecording(): Recording {
+    const arena = this.#closeArena();
+    let graph = 0;
+    try {
+      graph = this.#binding.endCapture(this.#index, this.stream);
+      const executable = this.#binding.instantiateGraph(this.#index, graph);
+      const recording = new CudaRecording(this.#binding, this.#index, this.stream, executable, this.#binding.graphNodeCount(graph), arena);
+      this.#binding.destroyGraph(graph);
+      return recording;
+    } catch (error) {
+      if (graph !== 0) this.#binding.destroyGraph(graph);
+      arena?.[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  abortRecording(): void {
+    if (!this.isRecording) return;
+    const arena = this.#closeArena();
+    this.#binding.abortCapture(this.#index, this.stream);
+    arena?.[Symbol.dispose]();
+  }
+
+  #closeArena(): MemoryArena | undefined {
+    const arena = this.#arena;
+    this.#arena = undefined;
+    this.pool.closeArena();
+    return arena;
+  }
+}
+
+class CudaRecording implements Recording {
+  readonly nodeCount: number;
+  readonly privateBytes: number;
+  readonly #binding: NativeBinding;
+  readonly #index: number;
+  readonly #stream: number;
+  readonly #arena: MemoryArena | undefined;
+  #executable: number;
+
+  constructor(binding: NativeBinding, index: number, stream: number, executable: number, nodeCount: number, arena: MemoryArena | undefined) {
+    this.#binding = binding;
+    this.#index = index;
+    this.#stream = stream;
+    this.#executable = executable;
+    this.#arena = arena;
+    this.nodeCount = nodeCount;
+    this.privateBytes = arena?.bytes ?? 0;
+  }
+
+  replay(): void {
+    this.#binding.launchGraph(this.#index, this.#executable, this.#stream);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#executable === 0) return;
+    this.#binding.destroyGraphExecutable(this.#executable);
+    this.#executable = 0;
+    this.#arena?.[Symbol.dispose]();
+  }
+}
+
+function addressOf(tensor: Tensor): number {
+  return tensor.storage.address + (tensor.offset * tensor.byteLength) / Math.max(1, tensor.size);
+}
+
+function requireDevice(device: DeviceName, index: number): NativeBinding {
+  const { binding, reason } = loadNative();
+  if (binding === null) throw new DeviceNotAvailableError(device, `the native addon could not be loaded: ${reason ?? 'unknown reason'}.`);
+  const status = binding.cudaStatus();
+  if (!status.compiled) throw new DeviceNotAvailableError(device, 'the native addon was built without CUDA.');
+  if (status.deviceCount === 0) {
+    throw new DeviceNotAvailableError(device, `the CUDA runtime found no usable GPU (${status.errorName}: ${status.errorMessage}).`);
+  }
+  if (index >= status.deviceCount) {
+    throw new DeviceNotAvailableError(device, `this machine has ${status.deviceCount} CUDA device(s), the highest is cuda:${status.deviceCount - 1}.`);
+  }
+  return binding;
+}

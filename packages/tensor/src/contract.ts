@@ -1,0 +1,144 @@
+// Matches the tensors of a call against an op's declared shapes, types, layouts and device.
+
+import { describeTensor } from './describe.js';
+import type { DeviceName } from './device.js';
+import type { DType } from './dtype.js';
+import { DeviceMismatchError } from './errors/device-mismatch-error.js';
+import { LayoutError } from './errors/layout-error.js';
+import { ShapeMismatchError } from './errors/shape-mismatch-error.js';
+import { UnsupportedDTypeError } from './errors/unsupported-dtype-error.js';
+import type { Axis, Layout, OpDeclaration, Sizes } from './op-declaration.js';
+import { sameShape } from './shape.js';
+import type { Tensor } from './tensor.js';
+
+/** What a call bound: sizes by name, the common type, the device. */
+export interface BoundCall {
+  readonly sizes: BoundSizes;
+  readonly commonDType: DType | undefined;
+  readonly device: DeviceName;
+}
+
+/** Sizes by name, bound left to right over the arguments; a second meeting must agree. */
+export class BoundSizes implements Sizes {
+  readonly #named = new Map<string, number>();
+  readonly #given = new Set<string>();
+  leading: readonly number[] = [];
+  leadingBound = false;
+
+  get(name: string): number {
+    const size = this.#named.get(name);
+    if (size === undefined) throw new ShapeMismatchError(`size ${name} is not bound by the inputs that were given.`);
+    return size;
+  }
+
+  has(input: string): boolean {
+    return this.#given.has(input);
+  }
+
+  markGiven(input: string): void {
+    this.#given.add(input);
+  }
+
+  isBound(name: string): boolean {
+    return this.#named.has(name);
+  }
+
+  /** Matches a shape against a pattern, binding new names; false when something disagrees. */
+  bind(pattern: readonly Axis[], shape: readonly number[]): boolean {
+    const open = pattern[0] === '...';
+    const fixed = open ? pattern.slice(1) : pattern;
+    if (open ? shape.length < fixed.length : shape.length !== fixed.length) return false;
+    const leading = shape.slice(0, shape.length - fixed.length);
+    if (open && this.leadingBound && !sameShape(this.leading, leading)) return false;
+    for (const [index, axis] of fixed.entries()) {
+      const size = shape[leading.length + index] ?? -1;
+      const expected = typeof axis === 'number' ? axis : (this.#named.get(axis) ?? size);
+      if (size !== expected) return false;
+      if (typeof axis === 'string') this.#named.set(axis, size);
+    }
+    if (open) {
+      this.leading = leading;
+      this.leadingBound = true;
+    }
+    return true;
+  }
+
+  /** The shape that a pattern stands for. */
+  resolve(pattern: readonly Axis[]): number[] {
+    return pattern.flatMap((axis) => (axis === '...' ? this.leading : typeof axis === 'number' ? axis : this.get(axis)));
+  }
+
+  /** `[..., C]` with what is known filled in: `[2, 17, C] = [2, 17, 4096]` reads best in a message. */
+  explain(pattern: readonly Axis[]): string {
+    const known = pattern.map((axis) => {
+      if (axis === '...') return this.leadingBound ? this.leading.join(', ') || '(none)' : '...';
+      return typeof axis === 'number' ? String(axis) : String(this.#named.get(axis) ?? axis);
+    });
+    return `[${pattern.join(', ')}] = [${known.filter((text) => text !== '(none)').join(', ')}]`;
+  }
+}
+
+/** Whether strides satisfy a declared layout. */
+export function fitsLayout(tensor: Tensor, layout: Layout): boolean {
+  return layout === 'strided' || (layout === 'rows' ? tensor.hasDenseRows : tensor.isContiguous);
+}
+
+/** One line per tensor argument, for the end of an error message. */
+export function describeArguments(tensors: Readonly<Record<string, Tensor | undefined>>): string {
+  const given = Object.entries(tensors).filter((entry): entry is [string, Tensor] => entry[1] !== undefined);
+  const width = Math.max(0, ...given.map(([name]) => name.length));
+  return given.map(([name, tensor]) => `\n  ${name.padEnd(width)}  ${describeTensor(tensor)}`).join('');
+}
+
+/**
+ * Checks every input of a call.
+ *
+ * @throws {ShapeMismatchError} a missing input, or sizes that disagree
+ * @throws {UnsupportedDTypeError} a type outside the contract
+ * @throws {LayoutError} strides outside the contract
+ * @throws {DeviceMismatchError} inputs on different devices
+ * @throws {DisposedError} an input was disposed
+ */
+export function bindInputs(declaration: OpDeclaration, inputs: Readonly<Record<string, Tensor | undefined>>): BoundCall {
+  const { name: op } = declaration;
+  const sizes = new BoundSizes();
+  let commonDType: DType | undefined;
+  let device: DeviceName | undefined;
+  const fail = (argument: string, problem: string, expected: string, got: string, fix = '') =>
+    `${op}: ${argument} ${problem}: expected ${expected}, got ${got}.${fix && ` ${fix}`}${describeArguments(inputs)}`;
+
+  for (const argument of Object.keys(inputs)) {
+    if (!Object.hasOwn(declaration.inputs, argument)) {
+      const expected = Object.keys(declaration.inputs).join(', ');
+      throw new ShapeMismatchError(fail(argument, 'is not an input', `one of ${expected}`, argument), { op, argument });
+    }
+  }
+  for (const [argument, contract] of Object.entries(declaration.inputs)) {
+    const tensor = inputs[argument];
+    if (tensor === undefined) {
+      if (contract.optional) continue;
+      throw new ShapeMismatchError(fail(argument, 'is missing', `a tensor [${contract.shape.join(', ')}]`, 'none'), { op, argument });
+    }
+    void tensor.storage;
+    sizes.markGiven(argument);
+    device ??= tensor.device;
+    if (tensor.device !== device) {
+      throw new DeviceMismatchError(fail(argument, 'is on another device', device, tensor.device, 'Move it with toDevice().'), { op, argument });
+    }
+    const allowed = contract.dtype ?? (commonDType === undefined ? declaration.dtypes : [commonDType]);
+    if (!allowed.includes(tensor.dtype)) {
+      throw new UnsupportedDTypeError(fail(argument, 'has the wrong dtype', allowed.join(' | '), tensor.dtype, 'Convert it with cast().'), { op, argument });
+    }
+    if (contract.dtype === undefined) commonDType = tensor.dtype;
+    const expected = sizes.explain(contract.shape);
+    if (!sizes.bind(contract.shape, tensor.shape)) {
+      throw new ShapeMismatchError(fail(argument, 'has the wrong shape', expected, `[${tensor.shape.join(', ')}]`), { op, argument });
+    }
+    if (!fitsLayout(tensor, contract.layout ?? 'contiguous')) {
+      const got = `strides [${tensor.strides.join(', ')}]`;
+      throw new LayoutError(fail(argument, 'has the wrong layout', contract.layout ?? 'contiguous', got, 'Use contiguous(tensor).'), { op, argument });
+    }
+  }
+  if (device === undefined) throw new ShapeMismatchError(`${op}: no input was given.`, { op });
+  return { sizes, commonDType, device };
+}

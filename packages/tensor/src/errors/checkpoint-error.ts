@@ -1,0 +1,27 @@
+import { LimenError } from '@limen/cuda-kernels';
+
+/** What can be wrong with a folder of weights; one code per kind. */
+export type CheckpointErrorCode =
+  | 'CHECKPOINT_NOT_FOUND'
+  | 'CHECKPOINT_INDEX_INVALID'
+  | 'CHECKPOINT_SHARD_NAME_INVALID'
+  | 'CHECKPOINT_SHARD_MISSING'
+  | 'CHECKPOINT_TOO_MANY_SHARDS'
+  | 'CHECKPOINT_TENSOR_NOT_IN_SHARD'
+  | 'CHECKPOINT_TENSOR_NOT_IN_INDEX'
+  | 'CHECKPOINT_TENSOR_NOT_FOUND'
+  | 'CHECKPOINT_PICKLE_REFUSED';
+
+/** A folder whose weights cannot be found, or whose index and shards contradict each other. */
+export class CheckpointError extends LimenError {
+  declare readonly code: CheckpointErrorCode;
+
+  constructor(
+    code: CheckpointErrorCode,
+    message: string,
+    details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(code, message, details, options);
+  }
+}
