@@ -20,8 +20,9 @@ struct PinnedMemory {
 
 // One per environment (main thread or worker), owned by Node-API.
 struct AddonState {
-  Napi::FunctionReference create_error;                  // (code, message) => Error; see native.ts
-  std::unordered_map<void*, PinnedMemory*> pinned;       // by first byte
+  Napi::FunctionReference create_error;             // (code, message) => Error; see native.ts
+  std::unordered_map<void*, PinnedMemory*> pinned;  // by first byte
+
   static AddonState& of(Napi::Env env) { return *env.GetInstanceData<AddonState>(); }
 };
 
@@ -29,23 +30,27 @@ struct AddonState {
 // report it a second time.
 Napi::Error make_error(Napi::Env env, const std::string& code, const std::string& message);
 
-// A native function that may throw OpError, as a JavaScript function that throws a coded error.
+// `message` with the name of the function in front, unless it begins with a name already.
+std::string named(const char* function, const std::string& message);
+
+// A native function that may throw OpError, as a JavaScript function that throws a coded error. Its data is its name.
 template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
 Napi::Value guarded(const Napi::CallbackInfo& info) {
   try {
     return Function(info);
   } catch (const OpError& error) {
-    throw make_error(info.Env(), error.code(), error.what());
+    throw make_error(info.Env(), error.code(), named(static_cast<const char*>(info.Data()), error.what()));
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw make_error(info.Env(), "NATIVE_FAILURE", error.what());
+    throw make_error(info.Env(), "NATIVE_FAILURE", named(static_cast<const char*>(info.Data()), error.what()));
   }
 }
 
+// `name` is a literal.
 template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
 void bind(Napi::Object exports, const char* name) {
-  exports.Set(name, Napi::Function::New<guarded<Function>>(exports.Env(), name));
+  exports.Set(name, Napi::Function::New<guarded<Function>>(exports.Env(), name, const_cast<char*>(name)));
 }
 
 void bind_errors(Napi::Env env, Napi::Object exports);

@@ -19,7 +19,7 @@ Napi::Value cuda_status_absent(const Napi::CallbackInfo& info) {
 
 Napi::Value refuse(const Napi::CallbackInfo&) {
   throw OpError("CUDA_NOT_COMPILED",
-                "The native addon was built without CUDA. Build it with: node scripts/build-native.mjs --cuda on");
+                "the native addon was built without CUDA. Build it with: node scripts/build-native.mjs --cuda on");
 }
 
 }  // namespace

@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "core/thread_pool.h"
+#include "cpu/cpu_features.h"
 #include "napi/arguments.h"
 
 namespace limen {
@@ -88,22 +90,10 @@ Napi::Value set_cpu_threads(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value cpu_features(const Napi::CallbackInfo& info) {
-  Napi::Array features = Napi::Array::New(info.Env());
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  const auto add = [&features](const char* name, bool present) {
-    if (present) features.Set(features.Length(), name);
-  };
-  add("avx", __builtin_cpu_supports("avx") != 0);
-  add("avx2", __builtin_cpu_supports("avx2") != 0);
-  add("fma", __builtin_cpu_supports("fma") != 0);
-  add("avx512f", __builtin_cpu_supports("avx512f") != 0);
-  add("avx512bw", __builtin_cpu_supports("avx512bw") != 0);
-  add("avx512vnni", __builtin_cpu_supports("avx512vnni") != 0);
-  add("avx512bf16", __builtin_cpu_supports("avx512bf16") != 0);
-#endif
-  return features;
+Napi::Value list_cpu_features(const Napi::CallbackInfo& info) {
+  Napi::Array list = Napi::Array::New(info.Env());
+  for (const std::string& feature : cpu_features()) list.Set(list.Length(), feature);
+  return list;
 }
 
 }  // namespace
@@ -113,7 +103,7 @@ void bind_host(Napi::Env, Napi::Object exports) {
   bind<map_file>(exports, "mapFile");
   bind<cpu_threads>(exports, "cpuThreads");
   bind<set_cpu_threads>(exports, "setCpuThreads");
-  bind<cpu_features>(exports, "cpuFeatures");
+  bind<list_cpu_features>(exports, "cpuFeatures");
 }
 
 }  // namespace limen

@@ -174,9 +174,7 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
 #endif
     }
   } catch (const OpError& error) {
-    const std::string message = error.what();
-    if (message.rfind(entry.name + ":", 0) == 0) throw;
-    throw OpError(error.code(), entry.name + ": " + message);
+    throw OpError(error.code(), named(entry.name.c_str(), error.what()));
   }
   return info.Env().Undefined();
 }

@@ -50,6 +50,16 @@ Napi::Error make_error(Napi::Env env, const std::string& code, const std::string
   return error;
 }
 
+std::string named(const char* function, const std::string& message) {
+  size_t name_length = 0;
+  while (name_length < message.size() && (std::isalnum(static_cast<unsigned char>(message[name_length])) != 0 ||
+                                          message[name_length] == '_')) {
+    ++name_length;
+  }
+  const bool has_name = name_length > 0 && message.compare(name_length, 2, ": ") == 0;
+  return has_name ? message : std::string(function) + ": " + message;
+}
+
 void bind_errors(Napi::Env, Napi::Object exports) { bind<set_error_factory>(exports, "setErrorFactory"); }
 
 }  // namespace limen
