@@ -1,0 +1,44 @@
+// Signed bytes → floats or packed 16-bit pairs without the slow integer conversion: a byte placed into the low
+// mantissa bits of a constant is that constant plus the byte, and one subtraction removes the constant. Exact.
+
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <cstdint>
+
+namespace limen {
+
+// Four signed bytes, lowest first.
+__device__ __forceinline__ void unpack_int8x4(uint32_t word, float (&values)[4]) {
+  const uint32_t biased = word ^ 0x80808080u;  // value + 128, unsigned
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    values[i] = __uint_as_float(__byte_perm(biased, 0x4b000000u, 0x7540u + i)) - 8388736.0f;  // 2^23 + 128
+  }
+}
+
+// The same as two words of two T each, lowest first: words of a tensor-core fragment.
+template <typename T>
+__device__ __forceinline__ void unpack_int8x4_pairs(uint32_t word, uint32_t& low, uint32_t& high);
+template <>
+__device__ __forceinline__ void unpack_int8x4_pairs<__half>(uint32_t word, uint32_t& low, uint32_t& high) {
+  const uint32_t biased = word ^ 0x80808080u;
+  const uint32_t pairs[2] = {__byte_perm(biased, 0x64646464u, 0x4140u), __byte_perm(biased, 0x64646464u, 0x4342u)};
+  const __half2 offset = __float2half2_rn(1152.0f);  // 1024 + 128
+  const __half2 first = __hsub2(*reinterpret_cast<const __half2*>(&pairs[0]), offset);
+  const __half2 second = __hsub2(*reinterpret_cast<const __half2*>(&pairs[1]), offset);
+  low = *reinterpret_cast<const uint32_t*>(&first);
+  high = *reinterpret_cast<const uint32_t*>(&second);
+}
+template <>
+__device__ __forceinline__ void unpack_int8x4_pairs<__nv_bfloat16>(uint32_t word, uint32_t& low, uint32_t& high) {
+  // bf16 has seven mantissa bits, too few for the trick; the upper half of the f32 is exact for |value| ≤ 256.
+  float values[4];
+  unpack_int8x4(word, values);
+  low = __byte_perm(__float_as_uint(values[0]), __float_as_uint(values[1]), 0x7632u);
+  high = __byte_perm(__float_as_uint(values[2]), __float_as_uint(values[3]), 0x7632u);
+}
+
+}  // namespace limen

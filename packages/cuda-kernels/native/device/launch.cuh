@@ -1,0 +1,65 @@
+// The one way heavy kernels are launched: explicit stream, shared memory above 48 KiB, and programmatic dependent
+// launch, which lets a kernel start (and load its weights) while the one before it drains.
+
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <utility>
+
+#include "core/cuda_check.h"
+
+namespace limen {
+
+// Whether kernels that ask for it may overlap the kernel before them. It is safe only if every kernel launched with
+// `overlap` calls wait_for_upstream() before it touches anything that an earlier kernel writes or still reads: a
+// dependent that does not wait races with a producer that lets it start early, and breaks the chain for the
+// kernels after it. Off until a whole decode step has been proven under it.
+inline constexpr bool kProgrammaticOverlap = false;
+
+struct Launch {
+  dim3 grid;
+  dim3 block;
+  size_t shared_bytes = 0;
+  cudaStream_t stream = nullptr;
+  bool overlap = false;  // the kernel calls wait_for_upstream()
+};
+
+template <typename... Parameters, typename... Arguments>
+void launch_kernel(const Launch& launch, void (*kernel)(Parameters...), Arguments&&... arguments) {
+  if (launch.shared_bytes > 48 * 1024) {
+    LIMEN_CUDA_CHECK(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                                          cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                          static_cast<int>(launch.shared_bytes)));
+  }
+  cudaLaunchConfig_t config = {};
+  config.gridDim = launch.grid;
+  config.blockDim = launch.block;
+  config.dynamicSmemBytes = launch.shared_bytes;
+  config.stream = launch.stream;
+  cudaLaunchAttribute attribute = {};
+  if (kProgrammaticOverlap && launch.overlap) {
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+  }
+  LIMEN_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(std::forward<Arguments>(arguments))...));
+}
+
+// Device side: returns when everything launched before is complete and visible. No effect without the attribute.
+__device__ __forceinline__ void wait_for_upstream() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  if constexpr (kProgrammaticOverlap) asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+// Device side: the next kernel may be scheduled as soon as every block has come here.
+__device__ __forceinline__ void let_downstream_start() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  if constexpr (kProgrammaticOverlap) asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+constexpr int64_t ceil_div(int64_t value, int64_t divisor) { return (value + divisor - 1) / divisor; }
+
+}  // namespace limen
