@@ -56,14 +56,19 @@ export interface CachePlan {
  *
  * @throws {InvalidArgumentError} a size is not a positive whole number, or the dtype is no storage format
  */
-export function bytesPerToken({ layers, keyValueHeads, headSize, dtype }: CacheShape): number {
-  requireCount('planCache', 'layers', layers, 1);
-  requireCount('planCache', 'keyValueHeads', keyValueHeads, 1);
-  requireCount('planCache', 'headSize', headSize, 1);
+export function bytesPerToken(shape: CacheShape): number {
+  return checkedBytesPerToken(shape, 'bytesPerToken');
+}
+
+/** The same for a caller that errors should name. */
+export function checkedBytesPerToken({ layers, keyValueHeads, headSize, dtype }: CacheShape, caller: string): number {
+  requireCount(caller, 'layers', layers, 1);
+  requireCount(caller, 'keyValueHeads', keyValueHeads, 1);
+  requireCount(caller, 'headSize', headSize, 1);
   const format: CacheFormat | undefined = Object.hasOwn(cacheFormats, dtype) ? cacheFormats[dtype] : undefined;
   if (format === undefined) {
     throw invalidArgument({
-      caller: 'planCache',
+      caller,
       argument: 'dtype',
       problem: 'is not a storage format',
       expected: Object.keys(cacheFormats).join(' | '),
@@ -88,7 +93,7 @@ export function bytesPerToken({ layers, keyValueHeads, headSize, dtype }: CacheS
 export function planCache(options: CacheShape & CacheBudget): CachePlan {
   const pageSize = options.pageSize ?? defaultPageSize;
   requireCount('planCache', 'pageSize', pageSize, 1);
-  const perToken = bytesPerToken(options);
+  const perToken = checkedBytesPerToken(options, 'planCache');
   const bytesPerPage = perToken * pageSize;
   const pages = 'tokens' in options ? pagesForTokens(options.tokens, pageSize) : pagesForBytes(options, bytesPerPage);
   return {

@@ -1,0 +1,271 @@
+// The device side of the cache: page memory for every layer, and the ops that write and read it.
+
+import { copy, type DeviceName, DisposedError, fromArray, type Tensor, write, zeros } from '@limen/tensor';
+
+import { invalidArgument, requireCount } from './argument-checks.js';
+import { bytesPerToken, checkedBytesPerToken, type CacheDType, type CacheShape } from './cache-plan.js';
+import { CacheSequence, type PageKeeper } from './cache-sequence.js';
+import { measureOccupancy, type Occupancy } from './occupancy.js';
+import { attentionDecodePaged } from './ops/attention-decode-paged.js';
+import { kvAppend } from './ops/kv-append.js';
+import { defaultPageSize, PagePool, type PagePoolStatistics } from './page-pool.js';
+import { buildPageTable, type PageTableShape } from './page-table.js';
+import { type PageCopy, SequencePages } from './sequence-pages.js';
+
+/** What a cache is made of. Sizes as in `planCache`, which turns a memory budget into `pages`. */
+export interface PagedCacheOptions extends CacheShape {
+  readonly pages: number;
+  /** `'cpu'` (default), `'cuda'`, `'cuda:N'`. */
+  readonly device?: string;
+}
+
+/** Page memory of one layer, each `[pages, P, K, D]`. */
+export interface LayerPages {
+  readonly keys: Tensor;
+  readonly values: Tensor;
+}
+
+/** Shape of a table, or an i32 tensor of that shape to write it into, such as a static input of a captured step. */
+export interface TableOptions extends PageTableShape {
+  readonly out?: Tensor;
+}
+
+/** A cache at one moment. */
+export interface CacheStatistics extends Occupancy {
+  readonly pages: PagePoolStatistics;
+  readonly bytes: {
+    readonly total: number;
+    readonly used: number;
+    readonly perToken: number;
+    readonly perPage: number;
+  };
+}
+
+/**
+ * Keys and values of many sequences in pages of one pool.
+ *
+ * Its memory is taken once, at creation. Afterwards sequences come and go without allocating, and a step that is given
+ * its tables and outputs (`out`) allocates nothing at all.
+ *
+ * @example
+ * using cache = PagedCache.create({ layers: 2, keyValueHeads: 4, headSize: 64, pages: 128, dtype: 'f32' });
+ * using sequence = cache.allocateSequence(17);
+ * using pageTable = cache.pageTable([sequence]);
+ */
+export class PagedCache implements Disposable {
+  readonly shape: Readonly<Required<CacheShape>>;
+  readonly #pool: PagePool;
+  /** `[layers, 2, pages, P, K, D]`, so that a page is copied over all layers by one op. */
+  readonly #memory: Tensor;
+  readonly #layers: readonly LayerPages[];
+  readonly #live = new Set<CacheSequence>();
+  readonly #keeper: PageKeeper = {
+    copyPages: (copies) => this.#copyPages(copies),
+    admit: (sequence) => this.#live.add(sequence),
+    dismiss: (sequence) => this.#live.delete(sequence),
+  };
+
+  private constructor({
+    layers,
+    keyValueHeads,
+    headSize,
+    pageSize = defaultPageSize,
+    dtype,
+    pages,
+    device,
+  }: PagedCacheOptions) {
+    this.shape = Object.freeze({ layers, keyValueHeads, headSize, pageSize, dtype });
+    checkedBytesPerToken(this.shape, 'PagedCache.create');
+    this.#pool = new PagePool({ pages, pageSize });
+    // Zeros rather than whatever was there: a slot that is read before it is written must not turn a result into NaN.
+    this.#memory = zeros([layers, 2, pages, pageSize, keyValueHeads, headSize], { dtype, device: device ?? 'cpu' });
+    this.#layers = Array.from({ length: layers }, (_, layer) => ({
+      keys: this.#view(layer, 0),
+      values: this.#view(layer, 1),
+    }));
+  }
+
+  /**
+   * Makes a cache and takes its memory.
+   *
+   * @param options.pages - pages over all sequences; every layer has as many
+   * @returns the caller disposes it
+   * @throws {InvalidArgumentError} a size is not a positive whole number, or the dtype is no storage format
+   * @throws {OutOfMemoryError} the device has no room
+   */
+  static create(options: PagedCacheOptions): PagedCache {
+    return new PagedCache(options);
+  }
+
+  get device(): DeviceName {
+    return this.#memory.device;
+  }
+
+  get dtype(): CacheDType {
+    return this.shape.dtype;
+  }
+
+  /** Pages nobody holds. */
+  get freePages(): number {
+    return this.#pool.free;
+  }
+
+  /**
+   * A new sequence of `tokens` valid tokens, whose keys and values `append` must still write.
+   * @returns the caller releases it
+   * @throws {CacheFullError} the pool has too few free pages
+   * @throws {InvalidArgumentError} `tokens` is no count
+   * @throws {DisposedError} the cache was disposed
+   */
+  allocateSequence(tokens: number): CacheSequence {
+    if (this.#memory.disposed) throw new DisposedError('paged cache', 'asked for a sequence');
+    return new CacheSequence(this.#keeper, SequencePages.allocate(this.#pool, tokens));
+  }
+
+  /**
+   * Where the pages of sequences are, for `append` and `attention`.
+   *
+   * @param options.rows - default: one for each sequence; ignored with `out`
+   * @param options.columns - default: the pages of the longest sequence; ignored with `out`
+   * @param options.out - i32 `[B, M]` to overwrite; default: a new tensor that the caller disposes
+   * @returns i32 `[B, M]`, −1 where a row has no page
+   * @throws {InvalidArgumentError} a sequence does not fit
+   */
+  pageTable(sequences: readonly CacheSequence[], { out, ...shape }: TableOptions = {}): Tensor {
+    const wanted = out === undefined ? shape : { rows: out.extent(0), columns: out.extent(1) };
+    const { rows, columns, values } = buildPageTable(sequences, wanted);
+    return this.#place(values, [rows, columns], out);
+  }
+
+  /**
+   * Valid tokens of sequences, for `attention`; rows without a sequence have length 0.
+   *
+   * @param options.rows - default: one for each sequence; ignored with `out`
+   * @param options.out - i32 `[B]` to overwrite; default: a new tensor that the caller disposes
+   * @returns i32 `[B]`
+   * @throws {InvalidArgumentError} there are more sequences than rows
+   */
+  lengths(sequences: readonly CacheSequence[], { out, rows: wanted }: Omit<TableOptions, 'columns'> = {}): Tensor {
+    const rows = out?.extent(0) ?? wanted ?? sequences.length;
+    requireCount('PagedCache.lengths', 'rows', rows, sequences.length);
+    const values = new Int32Array(rows);
+    values.set(sequences.map(({ length }) => length));
+    return this.#place(values, [rows], out);
+  }
+
+  /**
+   * Writes keys and values of new tokens into their pages.
+   *
+   * @param layer - index, from 0
+   * @param inputs.k - `[B, T, K, D]`, dtype and device of the cache, dense along `D`
+   * @param inputs.v - `[B, T, K, D]`, likewise
+   * @param inputs.pageTable - i32 `[B, M]`, from `pageTable`
+   * @param inputs.positions - i32 `[B, T]`, position of each token in its sequence; negative ones are skipped
+   * @throws {InvalidArgumentError} there is no such layer
+   * @throws {ShapeMismatchError} a tensor does not fit the cache
+   * @throws {DisposedError} the cache or a tensor was disposed
+   *
+   * @remarks Capture-safe. Kernel: `kv_append.cu`.
+   */
+  append(
+    layer: number,
+    inputs: { readonly k: Tensor; readonly v: Tensor; readonly pageTable: Tensor; readonly positions: Tensor },
+  ): void {
+    const { keys, values } = this.layer(layer);
+    kvAppend({ ...inputs, keyPages: keys, valuePages: values });
+  }
+
+  /**
+   * Attention of one query for each sequence over its first `lengths[b]` tokens.
+   *
+   * @param layer - index, from 0
+   * @param inputs.q - `[B, H, D]`, dtype and device of the cache; query head `h` reads key/value head `⌊h · K / H⌋`
+   * @param inputs.pageTable - i32 `[B, M]`, from `pageTable`
+   * @param inputs.lengths - i32 `[B]`, from `lengths`; 0 gives zeros
+   * @param options.scale - factor on `q·k`; default 0, which means `1/√D`
+   * @param options.out - `[B, H, D]`; default: a new tensor that the caller disposes
+   * @returns `[B, H, D]`
+   * @throws {InvalidArgumentError} there is no such layer
+   * @throws {ShapeMismatchError} a tensor does not fit the cache
+   * @throws {DisposedError} the cache or a tensor was disposed
+   *
+   * @remarks Capture-safe. Kernel: `attention_decode_paged.cu`.
+   */
+  attention(
+    layer: number,
+    inputs: { readonly q: Tensor; readonly pageTable: Tensor; readonly lengths: Tensor },
+    options: { readonly scale?: number; readonly out?: Tensor } = {},
+  ): Tensor {
+    const { keys, values } = this.layer(layer);
+    return attentionDecodePaged({ ...inputs, keyPages: keys, valuePages: values }, options);
+  }
+
+  /**
+   * Page memory of one layer, for ops that read or write pages themselves. It stays the cache's: do not dispose it.
+   * @throws {InvalidArgumentError} there is no such layer
+   */
+  layer(index: number): LayerPages {
+    const found = this.#layers[index];
+    if (found !== undefined) return found;
+    throw invalidArgument({
+      caller: 'PagedCache.layer',
+      argument: 'index',
+      problem: 'is out of range',
+      expected: `a whole number in [0, ${this.shape.layers - 1}]`,
+      got: index,
+      fix: 'Create the cache with as many layers as the model has.',
+    });
+  }
+
+  statistics(): CacheStatistics {
+    const pages = this.#pool.statistics();
+    const perToken = bytesPerToken(this.shape);
+    const perPage = perToken * this.shape.pageSize;
+    return {
+      pages,
+      bytes: { total: pages.total * perPage, used: pages.used * perPage, perToken, perPage },
+      ...measureOccupancy(this.#live, this.shape.pageSize),
+    };
+  }
+
+  /** Releases every sequence, then the memory. */
+  dispose(): void {
+    for (const sequence of [...this.#live]) sequence.release();
+    for (const { keys, values } of this.#layers) {
+      keys.dispose();
+      values.dispose();
+    }
+    this.#memory.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #view(layer: number, part: 0 | 1): Tensor {
+    const { pageSize, keyValueHeads, headSize } = this.shape;
+    using ofLayer = this.#memory.slice(0, layer, layer + 1);
+    using ofPart = ofLayer.slice(1, part, part + 1);
+    return ofPart.reshape(this.#pool.total, pageSize, keyValueHeads, headSize);
+  }
+
+  #copyPages(copies: readonly PageCopy[]): void {
+    for (const { from, to, tokens } of copies) {
+      using source = this.#slots(from, tokens);
+      using target = this.#slots(to, tokens);
+      copy({ x: source }, { out: target });
+    }
+  }
+
+  /** The first `tokens` slots of a page in every layer: `[layers, 2, 1, tokens, K, D]`. */
+  #slots(page: number, tokens: number): Tensor {
+    using ofPage = this.#memory.slice(2, page, page + 1);
+    return ofPage.slice(3, 0, tokens);
+  }
+
+  #place(values: Int32Array, shape: readonly number[], out: Tensor | undefined): Tensor {
+    if (out === undefined) return fromArray(values, shape, { dtype: 'i32', device: this.device });
+    write(out, values);
+    return out;
+  }
+}
