@@ -5,6 +5,8 @@ export { bytesPerToken, cacheFormats, planCache, sequencesThatFit } from './cach
 export type { CacheBudget, CacheDType, CacheFormat, CachePlan, CacheShape } from './cache-plan.js';
 export { CacheSequence } from './cache-sequence.js';
 export type { Occupancy } from './occupancy.js';
+export { attentionDecodePaged } from './ops/attention-decode-paged.js';
+export { kvAppend } from './ops/kv-append.js';
 export { PagedCache } from './paged-cache.js';
 export type { CacheStatistics, LayerPages, PagedCacheOptions, TableOptions } from './paged-cache.js';
 export { defaultPageSize, PagePool, type PagePoolStatistics } from './page-pool.js';
