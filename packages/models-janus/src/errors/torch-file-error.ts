@@ -1,0 +1,33 @@
+import { LimenError } from '@limen/tensor';
+
+/** What can be wrong with a torch checkpoint file; one code per kind. */
+export type TorchFileErrorCode =
+  | 'TORCH_FILE_UNREADABLE'
+  | 'TORCH_NOT_A_ZIP'
+  | 'TORCH_LEGACY_FORMAT'
+  | 'TORCH_ZIP_MALFORMED'
+  | 'TORCH_ZIP_COMPRESSED'
+  | 'TORCH_ENTRY_MISSING'
+  | 'TORCH_BIG_ENDIAN'
+  | 'TORCH_PICKLE_MALFORMED'
+  | 'TORCH_PICKLE_TOO_LARGE'
+  | 'TORCH_STORAGE_INVALID'
+  | 'TORCH_VIEW_INVALID'
+  | 'TORCH_NOT_A_STATE_DICT'
+  | 'TORCH_TENSOR_NOT_FOUND'
+  | 'TORCH_DTYPE_NOT_SUPPORTED'
+  | 'TORCH_CLOSED';
+
+/** A torch checkpoint that is damaged, of a kind that is not read, or asked for what it does not hold. */
+export class TorchFileError extends LimenError {
+  declare readonly code: TorchFileErrorCode;
+
+  constructor(
+    code: TorchFileErrorCode,
+    message: string,
+    details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(code, message, details, options);
+  }
+}
