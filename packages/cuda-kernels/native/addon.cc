@@ -4,8 +4,21 @@
 
 namespace limen {
 
+// 4 GiB in Node.js 20, more in later ones.
+size_t ask_largest_external_buffer(Napi::Env env) {
+  constexpr size_t kSmallestKnown = size_t{1} << 32;
+  try {
+    const Napi::Value limit = env.RunScript("process.getBuiltinModule('node:buffer').constants.MAX_LENGTH");
+    return limit.IsNumber() ? static_cast<size_t>(limit.As<Napi::Number>().DoubleValue()) : kSmallestKnown;
+  } catch (const Napi::Error&) {
+    return kSmallestKnown;
+  }
+}
+
 Napi::Object initialize_addon(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData<AddonState>(new AddonState());
+  auto* state = new AddonState();
+  env.SetInstanceData<AddonState>(state);
+  state->largest_external_buffer = ask_largest_external_buffer(env);
   exports.Set("version", LIMEN_VERSION);
   bind_errors(env, exports);
   bind_ops(env, exports);

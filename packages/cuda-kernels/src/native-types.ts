@@ -78,8 +78,12 @@ export interface NativeBinding {
   // ── host ──
   /** Address of an ArrayBuffer's first byte. The caller keeps the buffer alive while the address is in use. */
   addressOf(buffer: ArrayBuffer): number;
-  /** Maps a file read-only. The pages are unmapped when the ArrayBuffer is collected. Writing to it is a fault. */
-  mapFile(path: string): ArrayBuffer;
+  /**
+   * Maps a file, or `bytes` bytes of it from `offset`, read-only. The pages are unmapped when the ArrayBuffer is
+   * collected. Writing to it is a fault. Node.js 20 allows 4 GiB in one ArrayBuffer (BUFFER_TOO_LARGE): map larger files
+   * in parts.
+   */
+  mapFile(path: string, offset?: number, bytes?: number): ArrayBuffer;
   /** Threads that CPU ops use; the default is the number of usable cores. */
   cpuThreads(): number;
   setCpuThreads(count: number): void;
@@ -100,10 +104,13 @@ export interface NativeBinding {
   freePinned(buffer: ArrayBuffer): void;
   /** Fills with a byte value, in stream order. */
   fill(device: number, address: number, value: number, bytes: number, stream: number): void;
-  /** Enqueues a copy from host memory; the source may be reused at once (pageable memory is staged by the driver). */
+  /**
+   * Enqueues a copy from host memory. An ordinary source may be reused at once (the driver stages it); a pinned one must
+   * stay as it is until the copy has run. During a capture the source must be pinned.
+   */
   copyToDevice(device: number, address: number, source: ArrayBufferView, stream: number): void;
   copyOnDevice(device: number, target: number, source: number, bytes: number, stream: number): void;
-  /** Copies to host memory off the event loop: waits for the stream, then resolves. */
+  /** Enqueues a copy to host memory and resolves when the bytes are there; the wait is off the event loop. */
   copyToHost(device: number, address: number, target: ArrayBuffer, targetOffset: number, bytes: number, stream: number): Promise<void>;
   /** Enqueues a copy into a pinned buffer and returns at once; pair it with an event. */
   copyToPinned(device: number, address: number, target: ArrayBuffer, targetOffset: number, bytes: number, stream: number): void;

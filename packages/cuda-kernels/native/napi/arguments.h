@@ -103,6 +103,15 @@ class Arguments {
     return static_cast<uint8_t*>(buffer.Data()) + offset;
   }
 
+  // Checked beforehand, because Node.js runs the finalizer of a buffer that it refuses.
+  void check_external_size(size_t bytes, const char* advice) const {
+    const size_t limit = AddonState::of(info_.Env()).largest_external_buffer;
+    if (bytes > limit) {
+      throw OpError("BUFFER_TOO_LARGE", std::string(function_) + ": bytes are too many for one ArrayBuffer: expected at most " +
+                                            std::to_string(limit) + ", got " + std::to_string(bytes) + ". " + advice);
+    }
+  }
+
   [[noreturn]] void fail(const char* name, const std::string& expected, const std::string& got) const {
     throw OpError("INVALID_ARGUMENT",
                   std::string(function_) + ": " + name + " is invalid: expected " + expected + ", got " + got + ".");

@@ -22,6 +22,7 @@ struct PinnedMemory {
 struct AddonState {
   Napi::FunctionReference create_error;             // (code, message) => Error; see native.ts
   std::unordered_map<void*, PinnedMemory*> pinned;  // by first byte
+  size_t largest_external_buffer = 0;               // bytes; Node.js refuses more for memory it did not allocate itself
 
   static AddonState& of(Napi::Env env) { return *env.GetInstanceData<AddonState>(); }
 };

@@ -23,6 +23,19 @@ inline bool is_capturing(cudaStream_t stream) {
   return status != cudaStreamCaptureStatusNone;
 }
 
+// While this thread captures, CUDA refuses calls that could disturb the capture, and spoils it. Allocating is not one of
+// them in truth: nothing of it belongs to the graph.
+class RelaxedCapture {
+ public:
+  RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+  RelaxedCapture(const RelaxedCapture&) = delete;
+  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
 }  // namespace limen
 
 #define LIMEN_CHECK_RELEASE(call) ::limen::check_release((call), #call, __FILE__, __LINE__)

@@ -57,7 +57,7 @@ Napi::Value event_reached(const Napi::CallbackInfo& info) {
 Napi::Value synchronize_event(const Napi::CallbackInfo& info) {
   const Arguments arguments(info, "synchronizeEvent");
   const int device = arguments.device(0);
-  auto* worker = new WaitWorker(info.Env(), device, arguments.handle<cudaEvent_t>(1, "event"), false);
+  auto* worker = new WaitWorker(info.Env(), "synchronizeEvent", device, arguments.handle<cudaEvent_t>(1, "event"), false);
   const Napi::Promise promise = worker->promise();
   worker->Queue();
   return promise;

@@ -59,7 +59,7 @@ void upload_graph(cudaGraphExec_t executable) {
   cudaError_t status = cudaGraphUpload(executable, stream);
   if (status == cudaSuccess) status = cudaStreamSynchronize(stream);
   cudaStreamDestroy(stream);
-  check_cuda(status, "cudaGraphUpload", __FILE__, __LINE__);
+  check_cuda(status, "cudaGraphUpload()", __FILE__, __LINE__);
 }
 
 Napi::Value instantiate_graph(const Napi::CallbackInfo& info) {

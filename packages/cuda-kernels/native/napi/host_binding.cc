@@ -64,6 +64,7 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
     arguments.fail("bytes", "at most " + std::to_string(file_bytes - offset) + " after the offset", std::to_string(bytes));
   }
   if (bytes == 0) return Napi::ArrayBuffer::New(env, 0);
+  arguments.check_external_size(bytes, "Map the file in parts: mapFile(path, offset, bytes).");
 
   const size_t lead = offset % static_cast<size_t>(sysconf(_SC_PAGESIZE));
   void* const start = mmap(nullptr, bytes + lead, PROT_READ, MAP_SHARED, file.descriptor(), static_cast<off_t>(offset - lead));
@@ -73,14 +74,7 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
     munmap(finished->start, finished->bytes);
     delete finished;
   };
-  try {
-    return Napi::ArrayBuffer::New(env, static_cast<uint8_t*>(start) + lead, bytes, unmap, mapping);
-  } catch (const Napi::Error& error) {
-    munmap(start, bytes + lead);
-    delete mapping;
-    throw OpError("FILE_NOT_MAPPED", "mapFile: " + std::to_string(bytes) + " bytes do not fit one ArrayBuffer (" +
-                                         error.Message() + "). Map the file in parts: mapFile(path, offset, bytes).");
-  }
+  return Napi::ArrayBuffer::New(env, static_cast<uint8_t*>(start) + lead, bytes, unmap, mapping);
 }
 
 Napi::Value cpu_threads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), thread_count()); }

@@ -15,6 +15,7 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
   const size_t bytes = arguments.bytes(1);
   use_device(arguments.device(0));
   void* memory = nullptr;
+  const RelaxedCapture relaxed;
   const cudaError_t status = bytes > 0 ? cudaMalloc(&memory, bytes) : cudaSuccess;
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();
@@ -26,7 +27,7 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
                       std::to_string(free_bytes) + " of " + std::to_string(total_bytes) +
                       " are free. Dispose what is no longer needed, or choose a smaller batch, context or dtype.");
   }
-  check_cuda(status, "cudaMalloc", __FILE__, __LINE__);
+  check_cuda(status, "cudaMalloc()", __FILE__, __LINE__);
   return number_of_pointer(info.Env(), memory);
 }
 
@@ -34,6 +35,7 @@ Napi::Value free_memory(const Napi::CallbackInfo& info) {
   const Arguments arguments(info, "free");
   void* const memory = arguments.address(1, "address");
   use_device(arguments.device(0));
+  const RelaxedCapture relaxed;
   LIMEN_CHECK_RELEASE(cudaFree(memory));
   return info.Env().Undefined();
 }
@@ -45,12 +47,15 @@ void free_pinned_memory(PinnedMemory& pinned) {
 
 Napi::Value allocate_pinned(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const size_t bytes = Arguments(info, "allocatePinned").bytes(0);
+  const Arguments arguments(info, "allocatePinned");
+  const size_t bytes = arguments.bytes(0);
   if (bytes == 0) return Napi::ArrayBuffer::New(env, 0);
+  arguments.check_external_size(bytes, "Allocate several smaller ones.");
+  const RelaxedCapture relaxed;
   auto* pinned = new PinnedMemory{nullptr, bytes};
   const cudaError_t status = cudaHostAlloc(&pinned->memory, bytes, cudaHostAllocPortable);
   if (status != cudaSuccess) delete pinned;
-  check_cuda(status, "cudaHostAlloc", __FILE__, __LINE__);
+  check_cuda(status, "cudaHostAlloc()", __FILE__, __LINE__);
   void* const memory = pinned->memory;
   const auto collect = [](Napi::Env finalizer_env, void*, PinnedMemory* collected) {
     auto* state = finalizer_env.GetInstanceData<AddonState>();
@@ -58,16 +63,9 @@ Napi::Value allocate_pinned(const Napi::CallbackInfo& info) {
     free_pinned_memory(*collected);
     delete collected;
   };
-  try {
-    const auto buffer = Napi::ArrayBuffer::New(env, memory, bytes, collect, pinned);
-    AddonState::of(env).pinned.emplace(memory, pinned);
-    return buffer;
-  } catch (const Napi::Error& error) {
-    free_pinned_memory(*pinned);
-    delete pinned;
-    throw OpError("OUT_OF_MEMORY", "allocatePinned: " + std::to_string(bytes) + " bytes do not fit one ArrayBuffer (" +
-                                       error.Message() + "). Allocate several smaller ones.");
-  }
+  const auto buffer = Napi::ArrayBuffer::New(env, memory, bytes, collect, pinned);
+  AddonState::of(env).pinned.emplace(memory, pinned);
+  return buffer;
 }
 
 Napi::Value free_pinned(const Napi::CallbackInfo& info) {
@@ -160,7 +158,7 @@ class CopyToHostWorker : public WaitWorker {
  public:
   CopyToHostWorker(Napi::Env env, int device, cudaEvent_t event, StagingBlock staging, Napi::ArrayBuffer keep,
                    uint8_t* target, size_t bytes)
-      : WaitWorker(env, device, event, true), staging_(staging), target_(target), bytes_(bytes) {
+      : WaitWorker(env, "copyToHost", device, event, true), staging_(staging), target_(target), bytes_(bytes) {
     Receiver().Set("target", keep);
   }
   ~CopyToHostWorker() override { give_back_staging(staging_); }

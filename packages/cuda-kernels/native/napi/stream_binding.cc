@@ -30,7 +30,7 @@ Napi::Value synchronize_stream(const Napi::CallbackInfo& info) {
   if (is_capturing(stream)) {
     throw OpError("CAPTURE_NOT_ALLOWED", "synchronizeStream: the stream is capturing a graph. End the capture first.");
   }
-  auto* worker = new WaitWorker(info.Env(), device, record_wait_event(stream), true);
+  auto* worker = new WaitWorker(info.Env(), "synchronizeStream", device, record_wait_event(stream), true);
   const Napi::Promise promise = worker->promise();
   worker->Queue();
   return promise;

@@ -10,10 +10,11 @@ namespace limen {
 
 class WaitWorker : public Napi::AsyncWorker {
  public:
-  // With `owns_event` the event is destroyed after the wait.
-  WaitWorker(Napi::Env env, int device, cudaEvent_t event, bool owns_event)
+  // `function` names the call in errors. With `owns_event` the event is destroyed after the wait.
+  WaitWorker(Napi::Env env, const char* function, int device, cudaEvent_t event, bool owns_event)
       : Napi::AsyncWorker(env),
         deferred_(Napi::Promise::Deferred::New(env)),
+        function_(function),
         device_(device),
         event_(event),
         owns_event_(owns_event) {}
@@ -41,9 +42,12 @@ class WaitWorker : public Napi::AsyncWorker {
   }
 
   void OnOK() override { deferred_.Resolve(Env().Undefined()); }
-  void OnError(const Napi::Error& error) override { deferred_.Reject(make_error(Env(), code_, error.Message()).Value()); }
+  void OnError(const Napi::Error& error) override {
+    deferred_.Reject(make_error(Env(), code_, named(function_, error.Message())).Value());
+  }
 
   Napi::Promise::Deferred deferred_;
+  const char* const function_;
   const int device_;
   const cudaEvent_t event_;
   const bool owns_event_;
@@ -56,7 +60,7 @@ inline cudaEvent_t record_wait_event(cudaStream_t stream) {
   LIMEN_CUDA_CHECK(cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync));
   const cudaError_t status = cudaEventRecord(event, stream);
   if (status != cudaSuccess) cudaEventDestroy(event);
-  check_cuda(status, "cudaEventRecord", __FILE__, __LINE__);
+  check_cuda(status, "cudaEventRecord()", __FILE__, __LINE__);
   return event;
 }
 
