@@ -6,6 +6,7 @@ import {
   bucketSizes,
   decodeBucketSizes,
   doublingBucketSizes,
+  findBucket,
   prefillBucketSizes,
   smallestBucket,
 } from './bucket-sizes.js';
@@ -47,7 +48,7 @@ describe('doublingBucketSizes', () => {
   });
 });
 
-describe('smallestBucket', () => {
+describe('findBucket', () => {
   it.each([
     [1, 1],
     [3, 4],
@@ -57,20 +58,32 @@ describe('smallestBucket', () => {
     [65, undefined],
     [0, 1],
   ])('puts %d sequences into the decode bucket %s', (needed, size) => {
-    expect(smallestBucket(decodeBucketSizes, needed)).toBe(size);
+    expect(findBucket(decodeBucketSizes, needed)).toBe(size);
   });
 
   it('finds no bucket in an empty list', () => {
-    expect(smallestBucket([], 1)).toBeUndefined();
+    expect(findBucket([], 1)).toBeUndefined();
   });
 
   it('agrees with looking at every size', () => {
     const sizes = fc.uniqueArray(fc.integer({ min: 1, max: 100 }), { minLength: 1 }).map(bucketSizes);
     fc.assert(
       fc.property(sizes, fc.integer({ min: 0, max: 120 }), (list, needed) => {
-        expect(smallestBucket(list, needed)).toBe(list.find((size) => size >= needed));
+        expect(findBucket(list, needed)).toBe(list.find((size) => size >= needed));
       }),
       { seed: 3, numRuns: 2000 },
     );
+  });
+});
+
+describe('smallestBucket', () => {
+  it('is the bucket that findBucket finds', () => {
+    expect(smallestBucket(decodeBucketSizes, 3)).toBe(4);
+  });
+
+  it('throws InvalidArgumentError above the largest bucket', () => {
+    expect(() => smallestBucket(decodeBucketSizes, 65)).toThrowError(InvalidArgumentError);
+    expect(() => smallestBucket(decodeBucketSizes, 65)).toThrowError('expected at most 64, the largest bucket, got 65');
+    expect(() => smallestBucket([], 1)).toThrowError('expected at most 0');
   });
 });

@@ -9,7 +9,7 @@ export const decodeBucketSizes: readonly number[] = Object.freeze([1, 2, 4, 8, 1
 export const prefillBucketSizes: readonly number[] = Object.freeze([64, 128, 256, 512, 1024, 2048]);
 
 /**
- * A list of sizes fit for {@link smallestBucket}: ascending, each once.
+ * A list of sizes fit for {@link findBucket}: ascending, each once.
  *
  * @param sizes - positive whole numbers in any order
  * @throws {InvalidArgumentError} the list is empty, or a size is not a positive whole number
@@ -53,7 +53,7 @@ export function doublingBucketSizes(first: number, last: number): readonly numbe
  * @param sizes - ascending, as {@link bucketSizes} returns them
  * @param needed - sequences, tokens or images that the step has; the rest of the bucket is padding
  */
-export function smallestBucket(sizes: readonly number[], needed: number): number | undefined {
+export function findBucket(sizes: readonly number[], needed: number): number | undefined {
   let [low, high] = [0, sizes.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -61,4 +61,19 @@ export function smallestBucket(sizes: readonly number[], needed: number): number
     else high = middle;
   }
   return sizes[low];
+}
+
+/**
+ * {@link findBucket} for callers that cannot go on without one.
+ *
+ * @throws {InvalidArgumentError} `needed` is above the largest size
+ */
+export function smallestBucket(sizes: readonly number[], needed: number): number {
+  const found = findBucket(sizes, needed);
+  if (found !== undefined) return found;
+  throw new InvalidArgumentError(
+    `smallestBucket: needed is too large: expected at most ${sizes.at(-1) ?? 0}, the largest bucket, got ${needed}. ` +
+      'Add a larger bucket, split the batch, or run the step without a graph.',
+    { sizes, needed },
+  );
 }
