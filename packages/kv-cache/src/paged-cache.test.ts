@@ -109,6 +109,26 @@ describe('PagedCache', () => {
     await expectTokens(cache, contents);
   });
 
+  it('scales scores as asked, and writes into a tensor that exists', async () => {
+    using cache = createSmall();
+    const sequence = cache.allocateSequence(2);
+    writeTokens(cache, sequence, [1, 2]);
+    using pageTable = cache.pageTable([sequence]);
+    using lengths = cache.lengths([sequence]);
+    using q = fromArray([1000, 0, 0, 1000, 0, 0], [1, 2, 3]);
+    using out = fromArray(new Float32Array(width), [1, 2, 3]);
+    expect(cache.attention(0, { q, pageTable, lengths, scale: 1 }, { out })).toBe(out);
+    // Scores so far apart that each head takes the value of one token whole.
+    const winners = [0, 3].map((channel) => (element(0, 0, 1, channel) > element(0, 0, 2, channel) ? 1 : 2));
+    const expected = Array.from({ length: width }, (_, channel) =>
+      element(0, 1, winners[channel < 3 ? 0 : 1] ?? 0, channel),
+    );
+    (await read(out)).forEach((value, index) => expect(value).toBeCloseTo(expected[index] ?? NaN, 5));
+    using flat = cache.attention(0, { q, pageTable, lengths, scale: 1e-9 });
+    const mean = (element(0, 1, 1, 0) + element(0, 1, 2, 0)) / 2;
+    expect((await read(flat))[0]).toBeCloseTo(mean, 5);
+  });
+
   it('writes tables into tensors that exist, padded to their shape', async () => {
     using cache = createSmall();
     const sequence = cache.allocateSequence(5);

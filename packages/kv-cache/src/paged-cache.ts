@@ -172,7 +172,8 @@ export class PagedCache implements Disposable {
     inputs: { readonly k: Tensor; readonly v: Tensor; readonly pageTable: Tensor; readonly positions: Tensor },
   ): void {
     const { keys, values } = this.layer(layer);
-    kvAppend({ ...inputs, keyPages: keys, valuePages: values });
+    const { k, v, pageTable, positions } = inputs;
+    kvAppend({ k, v, keyPages: keys, valuePages: values, pageTable, positions });
   }
 
   /**
@@ -182,7 +183,7 @@ export class PagedCache implements Disposable {
    * @param inputs.q - `[B, H, D]`, dtype and device of the cache; query head `h` reads key/value head `⌊h · K / H⌋`
    * @param inputs.pageTable - i32 `[B, M]`, from `pageTable`
    * @param inputs.lengths - i32 `[B]`, from `lengths`; 0 gives zeros
-   * @param options.scale - factor on `q·k`; default 0, which means `1/√D`
+   * @param inputs.scale - factor on `q·k`; default 0, which means `1/√D`
    * @param options.out - `[B, H, D]`; default: a new tensor that the caller disposes
    * @returns `[B, H, D]`
    * @throws {InvalidArgumentError} there is no such layer
@@ -193,11 +194,12 @@ export class PagedCache implements Disposable {
    */
   attention(
     layer: number,
-    inputs: { readonly q: Tensor; readonly pageTable: Tensor; readonly lengths: Tensor },
-    options: { readonly scale?: number; readonly out?: Tensor } = {},
+    inputs: { readonly q: Tensor; readonly pageTable: Tensor; readonly lengths: Tensor; readonly scale?: number },
+    options: { readonly out?: Tensor } = {},
   ): Tensor {
     const { keys, values } = this.layer(layer);
-    return attentionDecodePaged({ ...inputs, keyPages: keys, valuePages: values }, options);
+    const { q, pageTable, lengths, scale } = inputs;
+    return attentionDecodePaged({ q, keyPages: keys, valuePages: values, pageTable, lengths }, { ...options, scale });
   }
 
   /**
