@@ -172,10 +172,11 @@ describe('PagedCache', () => {
     expect(cache.statistics().bytes.perToken).toBe(48);
   });
 
-  it('frees all its memory when disposed, sequences first', () => {
+  it('takes the memory it reports, and frees all of it when disposed, sequences first', () => {
     const before = leakReport().length;
     const cache = createSmall();
     const sequence = cache.allocateSequence(3);
+    expect(leakReport().slice(before)).toMatchObject([{ byteLength: cache.statistics().bytes.total }]);
     cache.dispose();
     cache.dispose();
     expect(sequence.released).toBe(true);
