@@ -176,6 +176,7 @@ struct PlainTile {
 
 template <typename CursorA, typename CursorB>
 __device__ __forceinline__ void multiply_tile_plain(CursorA& a, CursorB& b, int64_t k_tiles, float (&sum)[4][4]) {
+  static_assert(!CursorA::kAsync && !CursorB::kAsync, "plain tiles are read element by element");
   // k-major, padded so that the four threads of a row store to different banks.
   __shared__ float tile_a[PlainTile::kTileK][PlainTile::kTileM + 4];
   __shared__ float tile_b[PlainTile::kTileK][PlainTile::kTileN + 4];

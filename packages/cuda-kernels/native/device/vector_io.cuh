@@ -77,6 +77,15 @@ __device__ __forceinline__ uint4 load16_raw_once(const void* pointer) {
                : "l"(pointer));
   return raw;
 }
+// The same without the promise that nobody writes: for caches that an earlier kernel of the same step appends to.
+__device__ __forceinline__ uint4 load16_raw_past_l1(const void* pointer) {
+  uint4 raw;
+  asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(raw.x), "=r"(raw.y), "=r"(raw.z), "=r"(raw.w)
+               : "l"(pointer)
+               : "memory");
+  return raw;
+}
 
 // Aligned vector of T ↔ floats.
 template <typename T>

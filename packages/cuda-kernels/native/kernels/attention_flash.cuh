@@ -30,9 +30,9 @@ __device__ __forceinline__ float exp2_fast(float value) {
 
 // kHead is the head size rounded up to an instantiated one; columns past the true size read as zero.
 template <typename T, int kHead>
-__global__ void __launch_bounds__(32 * kFlashWarps, kHead <= 64 ? 4 : 3)
+__global__ void __launch_bounds__(32 * kFlashWarps, 3)
     attention_flash_kernel(const AttentionArguments<T> a) {
-  constexpr int kPitch = kHead + 8, kTileElements = kFlashKeys * kPitch, kChunks = kHead / 8;
+  constexpr int kPitch = kHead + 8, kTileElements = kFlashKeys * kPitch;
   constexpr int kThreads = 32 * kFlashWarps;
   extern __shared__ __align__(128) unsigned char shared_bytes[];
   T* const tile_k = reinterpret_cast<T*>(shared_bytes);  // two stages
@@ -52,19 +52,21 @@ __global__ void __launch_bounds__(32 * kFlashWarps, kHead <= 64 ? 4 : 3)
   const int reach = a.causal ? max(0, min(valid, last_query + ahead + 1)) : valid;
   const int tiles = (reach + kFlashKeys - 1) / kFlashKeys;
 
-  const T* const keys = a.k + batch * a.k_batch + key_head * a.k_head;
-  const T* const values = a.v + batch * a.v_batch + key_head * a.v_head;
+  // A thread copies one column of chunks; head sizes that are no power of two leave a few threads idle here.
+  constexpr int kLanes = kHead <= 32 ? 4 : kHead <= 64 ? 8 : 16, kRowStep = kThreads / kLanes;
+  const int column = (threadIdx.x % kLanes) * 8, first_row = threadIdx.x / kLanes;
+  const T* const keys = a.k + batch * a.k_batch + key_head * a.k_head + column;
+  const T* const values = a.v + batch * a.v_batch + key_head * a.v_head + column;
   const auto fetch = [&](int tile) {
-    T* const target_k = tile_k + (tile & 1) * kTileElements;
-    T* const target_v = tile_v + (tile & 1) * kTileElements;
-#pragma unroll
-    for (int index = threadIdx.x; index < kFlashKeys * kChunks; index += kThreads) {
-      const int row = index / kChunks, column = (index % kChunks) * 8;
-      const int64_t key = tile * kFlashKeys + row;
+    if (column >= kHead) return;
+    T* const target = tile_k + (tile & 1) * kTileElements + first_row * kPitch + column;
+#pragma unroll 1
+    for (int row = 0; row < kFlashKeys; row += kRowStep) {
+      const int64_t key = tile * kFlashKeys + first_row + row;
       // Masked keys become zeros: whatever lies there (NaN, too) must not reach a product.
       const bool inside = key < valid && column < a.head_size;
-      copy_async16(target_k + row * kPitch + column, inside ? keys + key * a.k_token + column : a.k, inside);
-      copy_async16(target_v + row * kPitch + column, inside ? values + key * a.v_token + column : a.v, inside);
+      copy_async16(target + row * kPitch, inside ? keys + key * a.k_token : a.k, inside);
+      copy_async16(target + 2 * kTileElements + row * kPitch, inside ? values + key * a.v_token : a.v, inside);
     }
   };
   if (tiles > 0) fetch(0);

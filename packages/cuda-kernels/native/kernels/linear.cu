@@ -142,11 +142,10 @@ void launch_typed(const OpCall& call, const Shape& shape, cudaStream_t stream) {
   }
   const bool all_aligned = aligned && is_aligned16(out.y) && is_aligned16(out.bias) && is_aligned16(out.residual);
   if (all_aligned && prefers_cublaslt(shape) && launch_with_cublaslt<T>(call, shape, stream)) return;
-  if (aligned) {
-    launch_gemm<T, PlainWeight<T, true>, true>(x, weight, out, shape.length, stream);
-  } else {
-    launch_gemm<T, PlainWeight<T, false>, false>(x, weight, out, shape.length, stream);
+  if constexpr (sizeof(T) == 2) {
+    if (aligned) return launch_gemm<T, PlainWeight<T, true>, true>(x, weight, out, shape.length, stream);
   }
+  launch_gemm<T, PlainWeight<T, false>, false>(x, weight, out, shape.length, stream);
 }
 
 void launch_linear(const OpCall& call) {
