@@ -1,6 +1,6 @@
 // Between CPU tensors of any dtype and layout, and the contiguous arrays that references read and write.
 
-import { type DType, type RawArray, type ValueArray, rawView } from './dtype.js';
+import { bytesOf, type DType, type RawArray, type ValueArray, rawView } from './dtype.js';
 import { LayoutError } from './errors/layout-error.js';
 import {
   decodeBFloat16,
@@ -115,4 +115,10 @@ export function storeValues(tensor: Tensor, values: ValueArray): void {
   const span = spanOf(tensor);
   if (tensor.isContiguous) span.set(raw);
   else forEachElement(tensor, (dense, strided) => (span[strided] = raw[dense] ?? 0));
+}
+
+/** Values of raw little-endian bytes, which may start anywhere. */
+export function rawValues(bytes: Uint8Array, dtype: DType): ValueArray {
+  const aligned = bytes.byteOffset % bytesOf(dtype) === 0 ? bytes : bytes.slice();
+  return decodeRaw(rawView(dtype, aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / bytesOf(dtype)), dtype);
 }

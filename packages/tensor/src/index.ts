@@ -7,7 +7,7 @@ export { empty, fromArray, fromBytes, type TensorOptions, wrapBytes, zeros } fro
 export { type AnyOp, defineOp, type Op, type OpOptions } from './define-op.js';
 export { describeTensor } from './describe.js';
 export { type DeviceName, parseDevice } from './device.js';
-export { bytesOf, type DType, dtypes, isDType, isFloat, type RawArray, type ValueArray } from './dtype.js';
+export { bytesOf, type DType, dtypes, isDType, isFloat, type RawArray, rawView, type ValueArray } from './dtype.js';
 export { CaptureViolationError } from './errors/capture-violation-error.js';
 export { DeviceMismatchError } from './errors/device-mismatch-error.js';
 export { InvalidArgumentError } from './errors/invalid-argument-error.js';
@@ -17,6 +17,7 @@ export { ShapeMismatchError } from './errors/shape-mismatch-error.js';
 export { UnknownDeviceError } from './errors/unknown-device-error.js';
 export { UnsupportedDTypeError } from './errors/unsupported-dtype-error.js';
 export { UnsupportedOpError } from './errors/unsupported-op-error.js';
+export { rawValues } from './host-arrays.js';
 export { memoryStatistics, setMemoryBudget, trimMemory } from './memory.js';
 export { choice, type HostArray, type Layout, type OpDeclaration, type Sizes } from './op-declaration.js';
 export { setOpLog } from './op-log.js';

@@ -1,0 +1,287 @@
+// A model as its users see it: pictures and messages in, words out; words in, pictures out.
+
+import { fromArray, imageToBytes, InvalidArgumentError, read, type Tensor } from '@limen/tensor';
+
+import { generateImageCodes } from './generation/generate-images.js';
+import { generateText } from './generation/generate-text.js';
+import { resolveSampling, type SamplingOptions } from './generation/sampling-options.js';
+import { runEagerly, type StepRunnerFactory } from './generation/step-runner.js';
+import { loadImage } from './image/decode-image.js';
+import type { ImageProcessor } from './image/image-processor.js';
+import type { DrawnImage } from './image/encode-image.js';
+import { janusTokens } from './janus-pro/special-tokens.js';
+import type { JanusPro } from './janus-pro/janus-pro.js';
+import { type LoadedJanus, loadJanus, type LoadOptions } from './janus-pro/load-janus.js';
+import { conversationPrompt, drawingPrompt, expandImages, requireRoom } from './janus-pro/prompt.js';
+import { StopStrings } from './tokenizer/stop-strings.js';
+import { TextStream } from './tokenizer/text-stream.js';
+import type { Tokenizer } from './tokenizer/tokenizer.js';
+
+/** A picture: the path of a file, or its encoded bytes (PNG, JPEG, WebP, GIF). */
+export type ImageInput = string | Uint8Array;
+
+/** One part of a message. */
+export type ContentPart = { readonly type: 'text'; readonly text: string } | { readonly type: 'image'; readonly image: ImageInput };
+
+/** One turn of a conversation. */
+export interface ChatMessage {
+  readonly role: 'system' | 'user' | 'assistant';
+  readonly content: string | readonly ContentPart[];
+}
+
+/** How an answer is made. */
+export interface TextOptions extends SamplingOptions {
+  /** Most tokens of the answer; default 512, or what the context leaves. */
+  readonly maxNewTokens?: number;
+  /** Texts that end the answer; they are not part of it. */
+  readonly stop?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/** A conversation to continue. */
+export interface ChatRequest extends TextOptions {
+  readonly messages: readonly ChatMessage[];
+}
+
+/** Pictures and a question about them. */
+export interface DescribeRequest extends TextOptions {
+  readonly images: readonly ImageInput[];
+  /** Default: `Describe this image.` */
+  readonly question?: string;
+}
+
+/** A piece of an answer. The last one has a `finishReason`. */
+export interface TextChunk {
+  readonly text: string;
+  /** `stop`: the model ended, or a stop text was met; `length`: `maxNewTokens` were made. */
+  readonly finishReason?: 'stop' | 'length';
+  /** Tokens so far. */
+  readonly usage: { readonly promptTokens: number; readonly completionTokens: number };
+}
+
+/** How pictures are drawn. */
+export interface DrawOptions extends SamplingOptions {
+  /** Weight of the prompt; 1 follows it loosely, 5 (default) closely. */
+  readonly guidance?: number;
+  /** Pictures to draw from the one prompt; default 1. Picture `i` uses `seed + i`. */
+  readonly count?: number;
+  readonly signal?: AbortSignal;
+  /** Codes drawn so far, of how many. */
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Pictures as far as they are known, a few times on the way; the rest is the code 0. */
+  readonly onPreview?: (images: DrawnImage[], done: number, total: number) => void | Promise<void>;
+}
+
+/** A loaded model. Dispose it to free its memory. */
+export class JanusModel implements Disposable {
+  readonly name: string;
+  readonly network: JanusPro;
+  readonly tokenizer: Tokenizer;
+  readonly #imageProcessor: ImageProcessor;
+  readonly #stepRunner: StepRunnerFactory;
+
+  constructor({ name, network, tokenizer, imageProcessor }: LoadedJanus, stepRunner: StepRunnerFactory = runEagerly) {
+    this.name = name;
+    this.network = network;
+    this.tokenizer = tokenizer;
+    this.#imageProcessor = imageProcessor;
+    this.#stepRunner = stepRunner;
+  }
+
+  get device(): string {
+    return this.network.device;
+  }
+
+  get dtype(): JanusPro['dtype'] {
+    return this.network.dtype;
+  }
+
+  /** Longest prompt and answer together, in tokens. */
+  get contextLength(): number {
+    return this.network.config.text.maxPositions;
+  }
+
+  /** Side of drawn pictures, in pixels. */
+  get imageSize(): number {
+    const { gridSize, channelMultipliers } = this.network.config.imageCode;
+    return gridSize * 2 ** (channelMultipliers.length - 1);
+  }
+
+  /** Answers a question about pictures. See {@link chat}. */
+  describe({ images, question = 'Describe this image.', ...options }: DescribeRequest): AsyncGenerator<TextChunk> {
+    const pictures = images.map((image) => ({ type: 'image', image }) as const);
+    return this.chat({ ...options, messages: [{ role: 'user', content: [...pictures, { type: 'text', text: question }] }] });
+  }
+
+  /**
+   * Continues a conversation, a piece of text at a time.
+   *
+   * @throws {ImageError} a picture cannot be read
+   * @throws {PromptTooLongError} the conversation leaves no room for an answer
+   * @throws {InvalidArgumentError} an option outside its range
+   * @throws the signal's reason, when it aborts
+   */
+  async *chat(request: ChatRequest): AsyncGenerator<TextChunk> {
+    for await (const { chunk } of this.#generate([request])) yield chunk;
+  }
+
+  /**
+   * Answers several conversations in one batch: every weight is read once for all of them.
+   *
+   * @returns the answers in order; sampling options are each request's own, `maxNewTokens` the largest of all
+   */
+  async chatBatch(requests: readonly ChatRequest[]): Promise<{ text: string; finishReason: 'stop' | 'length' }[]> {
+    const answers = requests.map(() => ({ text: '', finishReason: 'length' as 'stop' | 'length' }));
+    for await (const { row, chunk } of this.#generate(requests)) {
+      const answer = answers[row];
+      if (answer === undefined) continue;
+      answer.text += chunk.text;
+      answer.finishReason = chunk.finishReason ?? answer.finishReason;
+    }
+    return answers;
+  }
+
+  /**
+   * Draws pictures from words.
+   *
+   * @throws {PromptTooLongError} the prompt and a picture do not fit the context
+   * @throws {InvalidArgumentError} an option outside its range
+   * @throws the signal's reason, when it aborts
+   */
+  async draw(prompt: string, options: DrawOptions = {}): Promise<DrawnImage[]> {
+    const { guidance = 5, count = 1, signal, onProgress, onPreview } = options;
+    if (!Number.isInteger(count) || count < 1 || count > 64) {
+      throw new InvalidArgumentError(`draw: count is not allowed: expected 1 to 64, got ${count}.`, { option: 'count' });
+    }
+    if (!(guidance >= 0 && guidance <= 100)) {
+      throw new InvalidArgumentError(`draw: guidance is not allowed: expected 0 to 100, got ${guidance}.`, { option: 'guidance' });
+    }
+    const { tokens, imageCode } = this.network.config;
+    const ids = this.tokenizer.encode(drawingPrompt(prompt));
+    requireRoom(ids.length, imageCode.gridSize ** 2, this.contextLength);
+    const base = resolveSampling(options, 1);
+    const report = async (codes: Int32Array[], done: number, total: number) => {
+      onProgress?.(done, total);
+      if (onPreview !== undefined && done < total) await onPreview(await this.#preview(codes, total), done, total);
+    };
+    using codes = await generateImageCodes(this.network, {
+      prompts: Array.from({ length: count }, () => ids),
+      padToken: tokens.pad,
+      guidance,
+      sampling: Array.from({ length: count }, (_, index) => ({ ...base, seed: base.seed + index })),
+      stepRunner: this.#stepRunner,
+      signal,
+      onCodes: onProgress === undefined && onPreview === undefined ? undefined : report,
+    });
+    return this.#pixels(codes);
+  }
+
+  async #preview(codes: readonly Int32Array[], total: number): Promise<DrawnImage[]> {
+    const padded = codes.flatMap((known) => [...known, ...new Array<number>(total - known.length).fill(0)]);
+    using tensor = fromArray(padded, [codes.length, total], { dtype: 'i32', device: this.device });
+    return this.#pixels(tensor);
+  }
+
+  async #pixels(codes: Tensor): Promise<DrawnImage[]> {
+    using decoded = this.network.decodeImages(codes);
+    using bytes = imageToBytes({ x: decoded });
+    const values = Uint8Array.from(await read(bytes));
+    const [count = 0, height = 0, width = 0] = bytes.shape;
+    const size = height * width * 3;
+    return Array.from({ length: count }, (_, index) => ({ width, height, data: values.slice(index * size, (index + 1) * size) }));
+  }
+
+  /** Generates for a batch of conversations and turns tokens into text. */
+  async *#generate(requests: readonly ChatRequest[]): AsyncGenerator<{ row: number; chunk: TextChunk }> {
+    const { tokens, vision } = this.network.config;
+    const prompts = requests.map(({ messages }) => {
+      const text = conversationPrompt(messages.map(({ role, content }) => ({ role, content: contentText(content) })));
+      return expandImages(this.tokenizer.encode(text), tokens, vision.imageTokens);
+    });
+    const longest = Math.max(...prompts.map((prompt) => prompt.length));
+    const room = requireRoom(longest, 1, this.contextLength);
+    const wanted = requests.map(({ maxNewTokens = 512 }) => maxNewTokens);
+    for (const count of wanted) {
+      if (!Number.isInteger(count) || count < 1) {
+        throw new InvalidArgumentError(`chat: maxNewTokens is not allowed: expected a positive integer, got ${count}.`, { option: 'maxNewTokens' });
+      }
+    }
+    const maxNewTokens = Math.min(room, Math.max(...wanted));
+    using pixels = await this.#pixelTensor(requests);
+    const rows = requests.map(({ stop = [] }) => ({
+      stream: new TextStream(this.tokenizer),
+      stops: new StopStrings([...stop, janusTokens.user]),
+      completionTokens: 0,
+      ended: false,
+    }));
+    const generation = generateText(this.network, {
+      prompts,
+      imageToken: tokens.imagePlaceholder,
+      pixels,
+      sampling: requests.map((request) => resolveSampling(request, 0)),
+      maxNewTokens,
+      stopTokens: [tokens.eos],
+      stepRunner: this.#stepRunner,
+      signal: requests[0]?.signal,
+    });
+    for await (const { row, token, last } of generation) {
+      const state = rows[row];
+      if (state === undefined || state.ended) continue;
+      const isEnd = token === tokens.eos;
+      state.completionTokens++;
+      const isLast = last || state.completionTokens >= (wanted[row] ?? maxNewTokens);
+      const piece = isEnd ? '' : state.stream.push(token);
+      const { text, stopped } = state.stops.push(piece + (isLast ? state.stream.end() : ''));
+      state.ended = isLast || stopped;
+      const rest = state.ended && !stopped ? state.stops.end() : '';
+      const usage = { promptTokens: prompts[row]?.length ?? 0, completionTokens: state.completionTokens };
+      if (state.ended) yield { row, chunk: { text: text + rest, usage, finishReason: isEnd || stopped ? 'stop' : 'length' } };
+      else if (text !== '') yield { row, chunk: { text, usage } };
+      if (rows.every(({ ended }) => ended)) return;
+    }
+  }
+
+  /** Every picture of every request, in order, as one tensor. */
+  async #pixelTensor(requests: readonly ChatRequest[]): Promise<Tensor | undefined> {
+    const inputs = requests.flatMap(({ messages }) => messages.flatMap(({ content }) => imagesOf(content)));
+    if (inputs.length === 0) return undefined;
+    const side = this.network.config.vision.imageSize;
+    const values = new Float32Array(inputs.length * side * side * 3);
+    for (const [index, input] of inputs.entries()) {
+      values.set(this.#imageProcessor.process(await loadImage(input)), index * side * side * 3);
+    }
+    return fromArray(values, [inputs.length, side, side, 3], { dtype: this.dtype, device: this.device });
+  }
+
+  [Symbol.dispose](): void {
+    this.network[Symbol.dispose]();
+  }
+}
+
+/** Text of a message with a placeholder for every picture. */
+function contentText(content: ChatMessage['content']): string {
+  if (typeof content === 'string') return content;
+  return content.map((part) => (part.type === 'text' ? part.text : `${janusTokens.imagePlaceholder}\n`)).join('');
+}
+
+function imagesOf(content: ChatMessage['content']): ImageInput[] {
+  return typeof content === 'string' ? [] : content.flatMap((part) => (part.type === 'image' ? [part.image] : []));
+}
+
+/**
+ * Loads a model from a folder.
+ *
+ * @returns the caller disposes it
+ * @throws see {@link loadJanus}
+ *
+ * @example
+ * using model = await loadModel('Janus-Pro-1B', { device: 'cuda' });
+ * for await (const { text } of model.describe({ images: ['cat.png'] })) process.stdout.write(text);
+ */
+export async function loadModel(folder: string, options: LoadOptions = {}): Promise<JanusModel> {
+  // One turn of the event loop before the long part, so that a progress display can appear.
+  await new Promise((resolve) => setImmediate(resolve));
+  const parts = loadJanus(folder, options);
+  options.onProgress?.({ status: 'ready', name: parts.name, loaded: 1, total: 1 });
+  return new JanusModel(parts, options.stepRunner);
+}
