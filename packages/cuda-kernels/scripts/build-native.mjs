@@ -42,7 +42,9 @@ function answers(command, commandArguments = ['--version']) {
 
 function findNvcc() {
   const { CUDACXX, CUDA_HOME, CUDA_PATH } = process.env;
-  const places = [CUDA_HOME, CUDA_PATH, '/usr/local/cuda'].filter(Boolean).map((root) => path.join(root, 'bin', 'nvcc'));
+  const places = [CUDA_HOME, CUDA_PATH, '/usr/local/cuda']
+    .filter(Boolean)
+    .map((root) => path.join(root, 'bin', 'nvcc'));
   return [CUDACXX, 'nvcc', ...places].filter(Boolean).find((candidate) => answers(candidate));
 }
 
@@ -57,7 +59,12 @@ function wantsCuda() {
 function architecturesOfThisMachine() {
   const query = spawnSync('nvidia-smi', ['--query-gpu=compute_cap', '--format=csv,noheader'], { encoding: 'utf8' });
   if (query.status !== 0) return '90a';
-  const capabilities = new Set(query.stdout.split('\n').map((line) => line.trim().replace('.', '')).filter((digits) => /^\d+$/.test(digits)));
+  const capabilities = new Set(
+    query.stdout
+      .split('\n')
+      .map((line) => line.trim().replace('.', ''))
+      .filter((digits) => /^\d+$/.test(digits)),
+  );
   const named = [...capabilities].map((digits) => (Number(digits) >= 90 ? `${digits}a` : digits));
   return named.length > 0 ? named.join(';') : '90a';
 }
@@ -69,7 +76,16 @@ function architectures() {
 }
 
 function cmakeJs(command, definitions) {
-  const commandArguments = [command, '--out', options.out, '-B', 'Release', '-l', options.verbose ? 'verbose' : 'error', ...definitions];
+  const commandArguments = [
+    command,
+    '--out',
+    options.out,
+    '-B',
+    'Release',
+    '-l',
+    options.verbose ? 'verbose' : 'error',
+    ...definitions,
+  ];
   if (command === 'build') commandArguments.push('--parallel', options.jobs);
   let program = [process.execPath];
   try {
@@ -87,7 +103,8 @@ if (process.platform !== 'linux') {
   stop(`The native addon is for Linux, this is ${process.platform}. Limen runs here through TypeScript, on the CPU.`);
 }
 const missing = [];
-if (![process.env.CXX, 'c++', 'g++', 'clang++'].filter(Boolean).some((compiler) => answers(compiler))) missing.push('a C++ compiler');
+if (![process.env.CXX, 'c++', 'g++', 'clang++'].filter(Boolean).some((compiler) => answers(compiler)))
+  missing.push('a C++ compiler');
 if (!answers('cmake')) missing.push('CMake 3.25 or newer');
 if (missing.length > 0) {
   stop(
@@ -98,7 +115,8 @@ if (missing.length > 0) {
 
 const cuda = wantsCuda();
 if (cuda && !findNvcc()) {
-  const text = 'CUDA kernels were asked for, but nvcc was not found. Install the CUDA toolkit (12.8 or newer) or set CUDACXX to nvcc.';
+  const text =
+    'CUDA kernels were asked for, but nvcc was not found. Install the CUDA toolkit (12.8 or newer) or set CUDACXX to nvcc.';
   if (options.cuda === 'on' || process.env.LIMEN_CUDA === '1') stop(text);
   console.error(`${text}\nBuilding the CPU half only.`);
 }
@@ -111,7 +129,9 @@ const definitions = [
 ];
 // `configure` first: `build` alone would keep the options of the last time.
 if (!cmakeJs('configure', definitions) || !cmakeJs('build', definitions)) {
-  stop('The native addon failed to build; the compiler says why above. Limen works without it, through TypeScript, without CUDA.');
+  stop(
+    'The native addon failed to build; the compiler says why above. Limen works without it, through TypeScript, without CUDA.',
+  );
 }
 const kind = cuda ? `with CUDA kernels for ${architectures()}` : 'for the CPU only';
 console.log(`Built ${options.out}/Release/limen.node ${kind} in ${((Date.now() - started) / 1000).toFixed(1)} s`);

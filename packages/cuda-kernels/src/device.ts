@@ -27,7 +27,10 @@ export function cudaUnavailableReason(): string | undefined {
 export function listDevices(): readonly Device[] {
   const { binding } = loadNative();
   if (binding === null || cudaUnavailableReason() !== undefined) return [];
-  return Array.from({ length: binding.cudaStatus().deviceCount }, (_, index) => ({ index, ...binding.deviceProperties(index) }));
+  return Array.from({ length: binding.cudaStatus().deviceCount }, (_, index) => ({
+    index,
+    ...binding.deviceProperties(index),
+  }));
 }
 
 /**
@@ -42,7 +45,10 @@ export function requireDevice(index: number): NativeBinding {
   if (reason !== undefined || binding === null) throw new DeviceNotAvailableError(name, reason ?? 'no addon.');
   const { deviceCount } = binding.cudaStatus();
   if (!Number.isInteger(index) || index < 0 || index >= deviceCount) {
-    throw new DeviceNotAvailableError(name, `this machine has ${deviceCount} CUDA device(s), the highest is cuda:${deviceCount - 1}.`);
+    throw new DeviceNotAvailableError(
+      name,
+      `this machine has ${deviceCount} CUDA device(s), the highest is cuda:${deviceCount - 1}.`,
+    );
   }
   return binding;
 }

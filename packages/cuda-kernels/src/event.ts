@@ -11,7 +11,9 @@ export class Event extends NativeHandle {
   readonly #binding: NativeBinding;
 
   private constructor(binding: NativeBinding, device: number, timing: boolean) {
-    super(`event on cuda:${device}`, binding.createEvent(device, timing), (event) => binding.destroyEvent(device, event));
+    super(`event on cuda:${device}`, binding.createEvent(device, timing), (event) =>
+      binding.destroyEvent(device, event),
+    );
     this.#binding = binding;
     this.device = device;
   }

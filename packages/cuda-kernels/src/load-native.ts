@@ -58,7 +58,11 @@ export function tryLoad(options: LoadOptions): NativeLoad {
       attempts.push({ ...candidate, outcome: 'loaded', detail: '' });
       return { binding, path: candidate.path, attempts, reason: undefined };
     } catch (error) {
-      attempts.push({ ...candidate, outcome: 'failed', detail: error instanceof Error ? error.message : String(error) });
+      attempts.push({
+        ...candidate,
+        outcome: 'failed',
+        detail: error instanceof Error ? error.message : String(error),
+      });
     }
   }
   return { binding: null, path: undefined, attempts, reason: reasonOf(attempts) };
@@ -68,6 +72,12 @@ function reasonOf(attempts: readonly LoadAttempt[]): string {
   // A file that is there and does not load says more than one that is missing.
   const telling = attempts.find((attempt) => attempt.outcome !== 'missing');
   if (telling === undefined) return `no built addon was found (${attempts.map((attempt) => attempt.path).join(', ')})`;
-  const problem = { failed: 'did not load', crashed: 'crashed while loading', hung: 'hung while loading', loaded: 'loaded', missing: 'is missing' };
+  const problem = {
+    failed: 'did not load',
+    crashed: 'crashed while loading',
+    hung: 'hung while loading',
+    loaded: 'loaded',
+    missing: 'is missing',
+  };
   return `${telling.path} ${problem[telling.outcome]}${telling.detail === '' ? '' : ` (${telling.detail})`}`;
 }

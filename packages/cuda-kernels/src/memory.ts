@@ -17,7 +17,9 @@ export class DeviceBuffer extends NativeHandle {
   readonly #binding: NativeBinding;
 
   private constructor(binding: NativeBinding, device: number, byteLength: number) {
-    super(`device buffer of ${byteLength} bytes on cuda:${device}`, binding.allocate(device, byteLength), (address) => binding.free(device, address));
+    super(`device buffer of ${byteLength} bytes on cuda:${device}`, binding.allocate(device, byteLength), (address) =>
+      binding.free(device, address),
+    );
     this.#binding = binding;
     this.device = device;
     this.byteLength = byteLength;
@@ -53,7 +55,9 @@ export class DeviceBuffer extends NativeHandle {
   async read(stream: Stream, offset = 0, byteLength = this.byteLength - offset): Promise<Uint8Array<ArrayBuffer>> {
     this.#checkRange('read', offset, byteLength);
     const bytes = new Uint8Array(byteLength);
-    await this.keepWhile(this.#binding.copyToHost(this.device, this.address + offset, bytes.buffer, 0, byteLength, stream.handle));
+    await this.keepWhile(
+      this.#binding.copyToHost(this.device, this.address + offset, bytes.buffer, 0, byteLength, stream.handle),
+    );
     return bytes;
   }
 

@@ -111,9 +111,23 @@ export interface NativeBinding {
   copyToDevice(device: number, address: number, source: ArrayBufferView, stream: number): void;
   copyOnDevice(device: number, target: number, source: number, bytes: number, stream: number): void;
   /** Enqueues a copy to host memory and resolves when the bytes are there; the wait is off the event loop. */
-  copyToHost(device: number, address: number, target: ArrayBuffer, targetOffset: number, bytes: number, stream: number): Promise<void>;
+  copyToHost(
+    device: number,
+    address: number,
+    target: ArrayBuffer,
+    targetOffset: number,
+    bytes: number,
+    stream: number,
+  ): Promise<void>;
   /** Enqueues a copy into a pinned buffer and returns at once; pair it with an event. */
-  copyToPinned(device: number, address: number, target: ArrayBuffer, targetOffset: number, bytes: number, stream: number): void;
+  copyToPinned(
+    device: number,
+    address: number,
+    target: ArrayBuffer,
+    targetOffset: number,
+    bytes: number,
+    stream: number,
+  ): void;
 
   // ── streams and events ──
   createStream(device: number): number;

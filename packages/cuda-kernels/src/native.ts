@@ -28,9 +28,10 @@ export function listAddonCandidates(root: string, explicitPath: string | undefin
   const local: AddonCandidate = { path: path.join(root, 'build', 'Release', 'limen.node'), source: 'local build' };
   const folder = path.join(root, 'prebuilds', `${process.platform}-${process.arch}`);
   const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.node')) : [];
-  const prebuilds = (files.length > 0 ? files.sort() : ['limen.glibc.node']).map(
-    (file): AddonCandidate => ({ path: path.join(folder, file), source: 'prebuild' }),
-  );
+  const prebuilds = (files.length > 0 ? files.sort() : ['limen.glibc.node']).map((file): AddonCandidate => ({
+    path: path.join(folder, file),
+    source: 'prebuild',
+  }));
   return [local, ...prebuilds];
 }
 

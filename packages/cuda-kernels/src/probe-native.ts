@@ -22,7 +22,8 @@ export interface ProbeOptions {
 }
 
 // Asks the driver too: most hangs and crashes come from there, not from loading.
-const loadProgram = 'try { const addon = require(process.argv[1]); addon.ops(); addon.cudaStatus(); } catch (error) { process.stderr.write(String(error.message)); process.exitCode = 86; }';
+const loadProgram =
+  'try { const addon = require(process.argv[1]); addon.ops(); addon.cudaStatus(); } catch (error) { process.stderr.write(String(error.message)); process.exitCode = 86; }';
 const failedToLoad = 86;
 const failureLifetimeMs = 10 * 60 * 1000;
 
@@ -34,7 +35,8 @@ export const defaultProbeOptions: ProbeOptions = {
 
 /** Whether the binary loads and answers, as far as a child process can tell. Never throws. */
 export function probeNative(file: string, options: ProbeOptions = defaultProbeOptions): ProbeVerdict {
-  const cacheFile = options.cacheFolder === undefined ? undefined : path.join(options.cacheFolder, `${fingerprint(file)}.json`);
+  const cacheFile =
+    options.cacheFolder === undefined ? undefined : path.join(options.cacheFolder, `${fingerprint(file)}.json`);
   const known = cacheFile === undefined ? undefined : readVerdict(cacheFile);
   if (known !== undefined) return known;
   const verdict = askChild(file, options);
@@ -50,8 +52,9 @@ function askChild(file: string, options: ProbeOptions): ProbeVerdict {
     timeout: options.timeoutMs,
     killSignal: 'SIGKILL',
   });
-  const failure = child.error as NodeJS.ErrnoException | undefined;
-  if (failure?.code === 'ETIMEDOUT') return { outcome: 'hung', detail: `no answer within ${options.timeoutMs} ms` };
+  const failure = child.error;
+  if (failure !== undefined && 'code' in failure && failure.code === 'ETIMEDOUT')
+    return { outcome: 'hung', detail: `no answer within ${options.timeoutMs} ms` };
   // Where no process can be started there is nothing to learn; loading is then the caller's risk.
   if (failure !== undefined || child.status === 0) return { outcome: 'passed', detail: '' };
   const words = child.stderr.trim().slice(0, 2000);
@@ -69,7 +72,10 @@ function fingerprint(file: string): string {
   } catch {
     // no driver
   }
-  return createHash('sha256').update([file, mtimeMs, size, driver, process.version].join('\n')).digest('hex').slice(0, 32);
+  return createHash('sha256')
+    .update([file, mtimeMs, size, driver, process.version].join('\n'))
+    .digest('hex')
+    .slice(0, 32);
 }
 
 function readVerdict(file: string): ProbeVerdict | undefined {

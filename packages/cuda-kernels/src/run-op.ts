@@ -36,7 +36,16 @@ export function listOps(): readonly NativeOp[] {
 export function runOp(name: string, backend: Backend, call: RawOpCall): void {
   const binding = requireNative();
   const { device = 0, stream = 0, tensorCount, descriptors, attributes, workspace = 0, workspaceBytes = 0 } = call;
-  binding.runOp(indexOf(binding, name, backend), device, stream, tensorCount, descriptors, attributes, workspace, workspaceBytes);
+  binding.runOp(
+    indexOf(binding, name, backend),
+    device,
+    stream,
+    tensorCount,
+    descriptors,
+    attributes,
+    workspace,
+    workspaceBytes,
+  );
 }
 
 /** Bytes of scratch memory that a call needs; 0 for most kernels. */

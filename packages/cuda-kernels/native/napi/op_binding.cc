@@ -1,5 +1,6 @@
 // Ops across the border: a packed descriptor becomes TensorViews, and the registered launcher gets them.
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -14,7 +15,9 @@
 namespace limen {
 namespace {
 
+// The arrays are this long whatever the call brings, so that a launcher that asks for too much reads zeros.
 constexpr int64_t kMaxTensors = 16;
+constexpr size_t kMaxAttributes = 32;
 constexpr int kDTypeCount = 7;
 
 const OpEntry& entry_of(const Arguments& arguments) {
@@ -45,8 +48,11 @@ class UnpackedCall {
     call.name = entry.name.c_str();
     call.tensors = tensors_;
     call.tensor_count = static_cast<int>(count);
-    call.attributes = attributes.Data();
-    call.attribute_count = static_cast<int>(attributes.ElementLength());
+    const size_t attribute_count = attributes.ElementLength();
+    if (attribute_count > kMaxAttributes) arguments.fail("attributes", "at most 32 numbers", std::to_string(attribute_count));
+    std::copy_n(attributes.Data(), attribute_count, attributes_);
+    call.attributes = attributes_;
+    call.attribute_count = static_cast<int>(attribute_count);
   }
 
   OpCall call;
@@ -99,6 +105,7 @@ class UnpackedCall {
 
   const std::string& name_;
   TensorView tensors_[kMaxTensors];
+  double attributes_[kMaxAttributes] = {};
   const double* cursor_ = nullptr;
   const double* end_ = nullptr;
 };

@@ -45,7 +45,8 @@ export class CudaError extends LimenError {
 
   constructor(code: string, text: string) {
     const kind = classifyCudaCode(code);
-    const advice = kind === 'sticky' ? ' The CUDA context of this process is lost: end the process and start a new one.' : '';
+    const advice =
+      kind === 'sticky' ? ' The CUDA context of this process is lost: end the process and start a new one.' : '';
     super(code, text + advice, { kind });
     this.kind = kind;
   }

@@ -7,6 +7,10 @@ export class DeviceNotAvailableError extends LimenError {
    * @param reason - one sentence: no addon, no driver, too old a driver, no such index
    */
   constructor(device: string, reason: string, details: Readonly<Record<string, unknown>> = {}) {
-    super('DEVICE_NOT_AVAILABLE', `${device} is not available: ${reason} Run \`limen doctor\` for details, or use device 'cpu'.`, { device, reason, ...details });
+    super(
+      'DEVICE_NOT_AVAILABLE',
+      `${device} is not available: ${reason} Run \`limen doctor\` for details, or use device 'cpu'.`,
+      { device, reason, ...details },
+    );
   }
 }
