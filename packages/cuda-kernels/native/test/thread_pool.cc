@@ -35,8 +35,8 @@ void covers_every_item_once() {
 void rethrows_in_the_caller() {
   bool caught = false;
   try {
-    parallel_for(100, 1, [](int64_t begin, int64_t) {
-      if (begin > 20) throw std::runtime_error("piece");
+    parallel_for(100, 1, [](int64_t, int64_t end) {
+      if (end > 50) throw std::runtime_error("piece");
     });
   } catch (const std::runtime_error&) {
     caught = true;
