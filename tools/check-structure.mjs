@@ -23,6 +23,7 @@ export function checkStructure(root) {
     ...checkNamedFiles(root),
     ...checkExamples(root),
     ...checkTrackedFiles(root),
+    ...checkVariables(root),
   ];
 }
 
@@ -101,6 +102,33 @@ function checkExamples(root) {
     .map((file) => ({ file, lines: readFileSync(join(root, file), 'utf8').trimEnd().split('\n').length }))
     .filter(({ lines }) => lines > mostExampleLines)
     .map(({ file, lines }) => `${file}: ${lines} lines; an example has at most ${mostExampleLines}`);
+}
+
+/**
+ * Environment variables of ours that code reads are on docs/env-vars.md, and the page lists no other.
+ * @param {string} root
+ * @returns {string[]}
+ */
+function checkVariables(root) {
+  const page = 'docs/env-vars.md';
+  if (!existsSync(join(root, page))) return [];
+  const documented = new Set(readFileSync(join(root, page), 'utf8').match(/\bLIMEN_[A-Z_]+\b/g));
+  /** @type {Map<string, string>} */
+  const used = new Map();
+  for (const file of ['packages', 'tools', 'benchmarks', '.ci'].flatMap((folder) => listFiles(root, folder))) {
+    const isNative = /\.(cc|h|cu|cuh)$/.test(file);
+    if (!(isNative || /\.(ts|mjs|sh)$/.test(file)) || /\.test\.ts$/.test(file)) continue;
+    const pattern = isNative ? /"(LIMEN_[A-Z_]+)"/g : /\b(?<!CD)(LIMEN_[A-Z_]+)\b/g;
+    for (const [, name] of readFileSync(join(root, file), 'utf8').matchAll(pattern)) {
+      if (name !== undefined && !used.has(name)) used.set(name, file);
+    }
+  }
+  return [
+    ...[...used]
+      .filter(([name]) => !documented.has(name))
+      .map(([name, file]) => `${file}: reads ${name}, not on ${page}`),
+    ...[...documented].filter((name) => !used.has(name)).map((name) => `${page}: lists ${name}, which nothing reads`),
+  ];
 }
 
 /** Paths of one machine, written so that this line is not one. */

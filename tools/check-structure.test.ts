@@ -53,7 +53,7 @@ test.each<Violation>([
   },
   {
     claim: 'refuses a CPU kernel that no op names',
-    planted: { 'packages/cuda-kernels/native/cpu/orphan_op.cc': '\n' },
+    planted: { 'packages/cuda-kernels/native/cpu/orphan_op.cc': 'REGISTER_CPU_OP(orphan_op, run);\n' },
     expected: /orphan_op\.cc: no op file orphan-op\.ts/,
   },
   {
@@ -65,6 +65,24 @@ test.each<Violation>([
     claim: 'refuses a dead link in a guide',
     planted: { 'docs/guides/add-an-op.md': 'See [the other](gone.md).\n' },
     expected: /add-an-op\.md: links to gone\.md/,
+  },
+  {
+    claim: 'refuses an environment variable that the page does not list',
+    planted: {
+      'docs/env-vars.md': '\n',
+      'packages/tensor/src/mode.ts': 'export const mode = process.env.LIMEN_MODE;\n',
+    },
+    expected: /mode\.ts: reads LIMEN_MODE/,
+  },
+  {
+    claim: 'refuses an environment variable that native code reads and the page does not list',
+    planted: { 'docs/env-vars.md': '\n', 'packages/cuda-kernels/native/core/mode.cc': 'getenv("LIMEN_MODE");\n' },
+    expected: /mode\.cc: reads LIMEN_MODE/,
+  },
+  {
+    claim: 'refuses a listed environment variable that nothing reads',
+    planted: { 'docs/env-vars.md': '`LIMEN_GONE`\n' },
+    expected: /lists LIMEN_GONE, which nothing reads/,
   },
   {
     claim: 'refuses a long example',

@@ -9,7 +9,7 @@ import { listFiles, listPackages } from './repository.mjs';
  * @property {{ stem: string, file: string, kernel: string | undefined }[]} declarations files that call `defineOp`
  * @property {{ stem: string, file: string }[]} cases
  * @property {{ stem: string, file: string }[]} kernels one entry per `.cu` file; `linear.hopper.cu` belongs to `linear`
- * @property {{ stem: string, file: string }[]} cpuKernels the same for `native/cpu`
+ * @property {{ stem: string, file: string }[]} cpuKernels files of `native/cpu` that register an op
  */
 
 /**
@@ -32,7 +32,9 @@ export function findOpFiles(root) {
     declarations,
     cases,
     kernels: nativeStems(root, 'kernels', '.cu'),
-    cpuKernels: nativeStems(root, 'cpu', '.cc'),
+    cpuKernels: nativeStems(root, 'cpu', '.cc').filter(({ file }) =>
+      /\bREGISTER_CPU_OP\(/.test(readFileSync(join(root, file), 'utf8')),
+    ),
   };
 }
 
