@@ -8,7 +8,7 @@ import { LayoutError } from './errors/layout-error.js';
 import { ShapeMismatchError } from './errors/shape-mismatch-error.js';
 import { UnsupportedDTypeError } from './errors/unsupported-dtype-error.js';
 import type { Axis, Layout, OpDeclaration, Sizes } from './op-declaration.js';
-import { sameShape } from './shape.js';
+import { isSuffix, sameShape } from './shape.js';
 import type { Tensor } from './tensor.js';
 
 /** What a call bound: sizes by name, the common type, the device. */
@@ -130,8 +130,9 @@ export function bindInputs(declaration: OpDeclaration, inputs: Readonly<Record<s
       throw new UnsupportedDTypeError(fail(argument, 'has the wrong dtype', allowed.join(' | '), tensor.dtype, 'Convert it with cast().'), { op, argument });
     }
     if (contract.dtype === undefined) commonDType = tensor.dtype;
-    const expected = sizes.explain(contract.shape);
-    if (!sizes.bind(contract.shape, tensor.shape)) {
+    const whole = contract.suffixOf === undefined ? undefined : inputs[contract.suffixOf];
+    const expected = whole === undefined ? sizes.explain(contract.shape) : `the last axes of [${whole.shape.join(', ')}]`;
+    if (whole === undefined ? !sizes.bind(contract.shape, tensor.shape) : !isSuffix(tensor.shape, whole.shape)) {
       throw new ShapeMismatchError(fail(argument, 'has the wrong shape', expected, `[${tensor.shape.join(', ')}]`), { op, argument });
     }
     if (!fitsLayout(tensor, contract.layout ?? 'contiguous')) {

@@ -16,6 +16,8 @@ export interface InputContract {
   readonly dtype?: readonly DType[];
   readonly layout?: Layout;
   readonly optional?: boolean;
+  /** Its shape is the end of another input's: none, some or all of its axes. `shape` is `['...']` then. */
+  readonly suffixOf?: string;
   /** The op writes to it. */
   readonly mutated?: boolean;
 }

@@ -47,6 +47,11 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 }
 
+/** Whether `end` is the last axes of `shape`: none, some or all of them. */
+export function isSuffix(end: readonly number[], shape: readonly number[]): boolean {
+  return end.length <= shape.length && sameShape(end, shape.slice(shape.length - end.length));
+}
+
 /** Element offset of the last element plus one: what a strided view needs of its storage. */
 export function extentOf(shape: readonly number[], strides: readonly number[]): number {
   let last = 0;
