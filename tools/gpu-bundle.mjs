@@ -15,7 +15,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootstrap } from './bootstrap.mjs';
 import { buildCudaAddon } from './build-cuda.mjs';
@@ -86,7 +86,7 @@ async function compileSources(tree, target) {
       loader: 'ts',
       format: 'esm',
       target: 'node20',
-      sourcefile: join(tree, file).slice(tree.length + 1),
+      sourcefile: basename(file),
       sourcemap: 'inline',
       sourcesContent: false,
       tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, target: 'ES2023' } },
@@ -128,8 +128,8 @@ async function stageCode() {
   cpSync(await buildCudaAddon(), addon);
   await runCommand('strip', ['--strip-unneeded', addon]);
 
-  const packages = listPackages(repositoryRoot).flatMap((name) => {
-    const folder = join('packages', name);
+  const folders = ['benchmarks', ...listPackages(repositoryRoot).map((name) => join('packages', name))];
+  const packages = folders.flatMap((folder) => {
     const manifest = JSON.parse(readFileSync(join(repositoryRoot, folder, 'package.json'), 'utf8'));
     return Object.keys(manifest.dependencies ?? {})
       .filter((dependency) => !notNeededThere.test(dependency))
