@@ -27,6 +27,11 @@ describe('createNativeError', () => {
     expect(error.message).toMatch(/^rms_norm: an illegal memory access\. The CUDA context .* start a new one\.$/);
   });
 
+  test('says what to do where the cause is known', () => {
+    const error = createNativeError('CUDA_NO_KERNEL_IMAGE_FOR_DEVICE', 'add: no kernel image.');
+    expect(error.message).toMatch(/^add: no kernel image\. .*LIMEN_CUDA_ARCHITECTURES/);
+  });
+
   test('leaves the text of a harmless status alone', () => {
     expect(createNativeError('CUDA_INVALID_VALUE', 'copy: invalid.').message).toBe('copy: invalid.');
   });

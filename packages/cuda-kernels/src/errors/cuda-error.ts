@@ -33,6 +33,18 @@ const sticky: ReadonlySet<string> = new Set([
   'CUDA_UNKNOWN',
 ]);
 
+// For statuses whose usual cause is known and can be removed.
+const advice: Readonly<Record<string, string>> = {
+  CUDA_INSUFFICIENT_DRIVER:
+    'Install an NVIDIA driver, or a newer one; `nvidia-smi` prints the CUDA version it supports.',
+  CUDA_NO_DEVICE: 'The driver sees no GPU: check `nvidia-smi`, CUDA_VISIBLE_DEVICES and, in a container, `--gpus all`.',
+  CUDA_NO_KERNEL_IMAGE_FOR_DEVICE:
+    'The kernels were compiled for other GPUs than this one: build the addon on this machine, or name its architecture in LIMEN_CUDA_ARCHITECTURES.',
+  CUDA_STREAM_CAPTURE_INVALIDATED:
+    'Something before it was not allowed during a capture: the first error of the capture says what.',
+  CUDA_STREAM_CAPTURE_UNSUPPORTED: 'This cannot be part of a graph: do it before the capture, or after it.',
+};
+
 /** What a code such as `CUDA_ILLEGAL_ADDRESS` means for the process. */
 export function classifyCudaCode(code: string): CudaErrorKind {
   if (sticky.has(code)) return 'sticky';
@@ -45,9 +57,9 @@ export class CudaError extends LimenError {
 
   constructor(code: string, text: string) {
     const kind = classifyCudaCode(code);
-    const advice =
-      kind === 'sticky' ? ' The CUDA context of this process is lost: end the process and start a new one.' : '';
-    super(code, text + advice, { kind });
+    const lost = 'The CUDA context of this process is lost: end the process and start a new one.';
+    const next = kind === 'sticky' ? lost : advice[code];
+    super(code, next === undefined ? text : `${text} ${next}`, { kind });
     this.kind = kind;
   }
 
