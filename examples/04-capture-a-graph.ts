@@ -31,4 +31,5 @@ for (const scale of [1, 10, 100]) {
   console.log(
     `x · ${scale}: last value ${replayed.at(-1)?.toFixed(4)}, replay ${equal ? 'equals' : 'DIFFERS FROM'} eager`,
   );
+  if (!equal) process.exitCode = 1;
 }
