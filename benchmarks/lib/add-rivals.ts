@@ -1,0 +1,51 @@
+// Puts the figures of benchmarks/rivals/transformers_janus.py beside ours.
+
+import { readFileSync } from 'node:fs';
+
+import type { Measurement, Rival } from './report.js';
+
+interface RivalRow {
+  readonly section?: string;
+  readonly case?: string;
+  readonly B?: number;
+  readonly 'ms/step'?: number;
+  readonly 'tok/s'?: number;
+  readonly steps?: number;
+}
+
+/** Ids that a rival's row is comparable with, and its figure in the unit of that id. */
+function comparable(row: RivalRow): { id: RegExp; rival: Rival }[] {
+  const milliseconds = row['ms/step'] ?? NaN;
+  const tokens = row['tok/s'] ?? NaN;
+  const decodeId = new RegExp(`^decode/janus-pro-7b/[a-z0-9]+/b${row.B}/`);
+  switch (`${row.section}: ${row.case}`) {
+    case 'gen: generate eager':
+      return [{ id: decodeId, rival: { name: 'transformers generate, eager bf16', median: tokens } }];
+    case 'static: compiled decode':
+      return [{ id: decodeId, rival: { name: 'transformers StaticCache + torch.compile, bf16', median: tokens } }];
+    case 'prefill: 640 tokens, 1 image':
+      return [{ id: /^prefill\/.*\/t640i1$/, rival: { name: 'transformers', median: milliseconds } }];
+    case 'prefill: 640 text tokens':
+      return [{ id: /^prefill\/.*\/t640i0$/, rival: { name: 'transformers', median: milliseconds } }];
+    case 'prefill: tower + aligner':
+      return [{ id: /^tower\//, rival: { name: 'transformers', median: milliseconds } }];
+    case 'image: VQ decode':
+      return [{ id: /^image-decoder\//, rival: { name: 'transformers', median: milliseconds } }];
+    case 'image: CFG 5, eager loop':
+      return [{ id: new RegExp(`^draw/.*/n${row.B}$`), rival: { name: 'transformers, eager, codes only', median: (milliseconds * (row.steps ?? 0)) / 1000 } }];
+    default:
+      return row.section === 'imgstatic' && Number.isFinite(milliseconds)
+        ? [{ id: new RegExp(`^draw/.*/n${row.B}$`), rival: { name: 'transformers StaticCache + torch.compile, codes only', median: (milliseconds * 576) / 1000 } }]
+        : [];
+  }
+}
+
+/** Measurements with the rivals of a results file of the transformers benchmark. */
+export function addRivals(measurements: readonly Measurement[], path: string): Measurement[] {
+  const { rows } = JSON.parse(readFileSync(path, 'utf8')) as { rows: RivalRow[] };
+  const found = rows.flatMap(comparable).filter(({ rival }) => Number.isFinite(rival.median));
+  return measurements.map((measurement) => ({
+    ...measurement,
+    rivals: [...measurement.rivals, ...found.filter(({ id }) => id.test(measurement.id)).map(({ rival }) => rival)],
+  }));
+}

@@ -1,0 +1,22 @@
+// What every model benchmark is given.
+
+import type { JanusPro, Quantization } from '@limen/models-janus';
+import type { DType } from '@limen/tensor';
+
+import type { BenchmarkModel } from './random-janus.js';
+
+/** A network on a device and what to vary. */
+export interface BenchmarkContext {
+  readonly network: JanusPro;
+  readonly model: BenchmarkModel;
+  readonly device: string;
+  readonly dtype: DType;
+  readonly quantization: Quantization;
+  /** Weight format as it stands in ids: `bf16`, `int8`. */
+  readonly format: string;
+  readonly batches: readonly number[];
+  readonly contexts: readonly number[];
+  /** Pictures drawn at once. */
+  readonly counts: readonly number[];
+  readonly runs: number;
+}

@@ -1,0 +1,88 @@
+// Every bench case of every op: microseconds, bytes or operations per second.
+
+import { record, type Recording, type Tensor, fromArray, empty, fillNormal, isFloat, bytesOf, type DType } from '@limen/tensor';
+import { caseShapes, drawInputs, loadCases, type OpCase, type OpCases } from '@limen/tensor/testing';
+
+import { timeLaunches } from './lib/measure.js';
+import type { Measurement } from './lib/report.js';
+
+const folders = ['tensor', 'kv-cache', 'quant'].map((name) => new URL(`../packages/${name}/src/ops/`, import.meta.url));
+
+/** Large enough that rotating over copies of the inputs leaves the caches behind. */
+const rotatedBytes = 256 * 2 ** 20;
+
+/** Times every bench case of the ops whose name contains `filter`, on one device. */
+export async function benchOps(device: string, filter: string, runs: number): Promise<Measurement[]> {
+  const measurements: Measurement[] = [];
+  for (const folder of folders) {
+    for (const { cases } of await loadCases(folder)) {
+      if (!cases.op.declaration.name.includes(filter)) continue;
+      for (const opCase of cases.bench) {
+        const dtype = (opCase.dtypes ?? cases.op.declaration.dtypes).includes('bf16') ? 'bf16' : (cases.op.declaration.dtypes[0] ?? 'f32');
+        measurements.push(await benchCase(cases, opCase, opCase.dtypes?.[0] ?? dtype, device, runs));
+      }
+    }
+  }
+  return measurements;
+}
+
+async function benchCase(cases: OpCases, opCase: OpCase, dtype: DType, device: string, runs: number): Promise<Measurement> {
+  const { op } = cases;
+  const { name } = op.declaration;
+  const shapes = caseShapes(op, opCase);
+  const sets: { inputs: Record<string, Tensor>; outputs: unknown }[] = [];
+  let inputBytes = 0;
+  let outputBytes = 0;
+  do {
+    const inputs = placeInputs(cases, opCase, dtype, device, shapes);
+    const outputs = op(inputs, opCase.attributes);
+    inputBytes = Object.values(inputs).reduce((sum, tensor) => sum + tensor.byteLength, 0);
+    outputBytes = tensorsOf(outputs).reduce((sum, tensor) => sum + tensor.byteLength, 0);
+    sets.push({ inputs, outputs });
+  } while (sets.length * (inputBytes + outputBytes) < rotatedBytes && sets.length < 64);
+  const calls = Math.max(sets.length, 20);
+  let recording: Recording | undefined;
+  try {
+    recording = record(device, () => {
+      for (let call = 0; call < calls; call++) {
+        const { inputs, outputs } = sets[call % sets.length] ?? { inputs: {}, outputs: undefined };
+        op(inputs, { ...opCase.attributes, out: outputs });
+      }
+    });
+    const graph = recording;
+    const sample = await timeLaunches(device, () => graph.replay(), { runs, calls: 1 });
+    const microseconds = { median: (sample.median * 1000) / calls, spread: (sample.spread * 1000) / calls, runs: sample.runs };
+    const bytes = cases.bytesMoved?.({ inputBytes, outputBytes, shapes }) ?? inputBytes + outputBytes;
+    const operations = cases.operations?.(shapes);
+    const rate = `${((bytes / microseconds.median) * 1e-6).toFixed(2)} TB/s`;
+    const arithmetic = operations === undefined ? '' : `, ${((operations / microseconds.median) * 1e-6).toFixed(1)} TFLOP/s`;
+    const id = `op/${name}/${dtype}/${Object.entries(opCase.shapes).map(([input, shape]) => `${input}${shape.join('x')}`).join('_')}`;
+    return { id, unit: 'us', ...microseconds, floor: (bytes / 4.6e12) * 1e6, rivals: [], note: rate + arithmetic };
+  } finally {
+    recording?.[Symbol.dispose]();
+    for (const { inputs, outputs } of sets) for (const tensor of [...Object.values(inputs), ...tensorsOf(outputs)]) tensor.dispose();
+  }
+}
+
+function tensorsOf(outputs: unknown): Tensor[] {
+  if (typeof outputs !== 'object' || outputs === null) return [];
+  return 'dispose' in outputs ? [outputs as Tensor] : Object.values(outputs as Record<string, Tensor>);
+}
+
+/** Large float inputs are drawn on the device; the rest as the test suite draws them. */
+function placeInputs(cases: OpCases, opCase: OpCase, common: DType, device: string, shapes: Record<string, readonly number[]>): Record<string, Tensor> {
+  const inputs: Record<string, Tensor> = {};
+  for (const [name, shape] of Object.entries(shapes)) {
+    const dtype = cases.op.declaration.inputs[name]?.dtype?.[0] ?? common;
+    const size = shape.reduce((product, extent) => product * extent, 1);
+    if (opCase.values?.[name] === undefined && isFloat(dtype) && bytesOf(dtype) > 1) {
+      const tensor = empty(shape, { dtype, device });
+      if (size > 0) fillNormal({ x: tensor }, { seed: name.length });
+      inputs[name] = tensor;
+    } else {
+      const drawn = drawInputs(cases.op, { ...opCase, shapes: { ...opCase.shapes, [name]: shape } }, common, 1)[name];
+      inputs[name] = fromArray(drawn?.values ?? [], shape, { dtype, device });
+    }
+  }
+  return inputs;
+}

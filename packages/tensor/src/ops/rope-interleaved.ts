@@ -1,0 +1,54 @@
+// Rotary position embedding of neighbouring channels, as GLM does it. Split halves: rope-half.ts.
+
+import { defineOp } from '../define-op.js';
+import { checkRotary, rotaryAngle } from '../rotary.js';
+
+/**
+ * Turns each pair of channels `(2i, 2i + 1)` by an angle proportional to the token's position.
+ *
+ * `y[2i] = x[2i]·cos θ − x[2i + 1]·sin θ` and `y[2i + 1] = x[2i + 1]·cos θ + x[2i]·sin θ` for `i < R/2`, with
+ * `θ = position · base^(−2i/R)` in f32 and cos, sin rounded to the type of `x`; channels from `R` on are copied.
+ *
+ * @param inputs.x - `[B, T, H, D]` f32 | f16 | bf16, dense along `D`, other axes at any stride (a slice of fused q·k·v)
+ * @param inputs.positions - `[B, T]` i32, in tokens, from 0
+ * @param options.base - base of the frequencies; dimensionless; default 10000
+ * @param options.rotaryDimensions - `R`, even, at most `D` and 512; 0 stands for `D`; default 0
+ * @param options.out - `[B, T, H, D]`, dense along `D`; may be `x` itself; default: a new contiguous tensor that the
+ *   caller disposes
+ * @returns `[B, T, H, D]`, type and device of `x`
+ * @throws {ShapeMismatchError} `positions` is not `[B, T]`, or `R` is odd or too large
+ * @throws {LayoutError} `x` is not dense along `D`
+ * @throws {UnsupportedDTypeError} a type outside the list above
+ * @throws {DisposedError} an argument was disposed
+ *
+ * @remarks Capture-safe. No workspace. Source: https://arxiv.org/abs/2104.09864. Kernel: `rope_interleaved.cu`.
+ */
+export const ropeInterleaved = defineOp({
+  name: 'ropeInterleaved',
+  inputs: {
+    x: { shape: ['B', 'T', 'H', 'D'], layout: 'rows' },
+    positions: { shape: ['B', 'T'], dtype: ['i32'] },
+  },
+  outputs: { y: { shape: ['B', 'T', 'H', 'D'], layout: 'rows', mayAlias: 'x' } },
+  dtypes: ['f32', 'f16', 'bf16'],
+  attributes: { base: 10000, rotaryDimensions: 0 },
+  check: (sizes, { rotaryDimensions }) => checkRotary(sizes, Number(rotaryDimensions)),
+  kernel: 'rope_interleaved',
+  source: 'https://arxiv.org/abs/2104.09864',
+  reference({ x, positions, y }, { base, rotaryDimensions }) {
+    const [, , heads = 0, channels = 0] = x.shape;
+    const rotary = rotaryDimensions === 0 ? channels : rotaryDimensions;
+    y.data.set(x.data);
+    for (const [token, position] of positions.data.entries()) {
+      for (let i = 0; i < rotary / 2; i++) {
+        const angle = rotaryAngle(position, i, base, rotary);
+        for (let h = 0; h < heads; h++) {
+          const even = (token * heads + h) * channels + 2 * i;
+          const [a, b] = [y.data[even] ?? 0, y.data[even + 1] ?? 0];
+          y.data[even] = a * Math.cos(angle) - b * Math.sin(angle);
+          y.data[even + 1] = b * Math.cos(angle) + a * Math.sin(angle);
+        }
+      }
+    }
+  },
+});
