@@ -66,6 +66,15 @@ export class ConfigFields {
     return this.missingOrInvalid(name, `1 to ${longest} integers from ${least} to ${most}`);
   }
 
+  /** As many numbers as `otherwise` has, which is taken when the field is missing. */
+  numbers(name: string, { least = 0, most }: NumberBounds, otherwise: readonly number[]): readonly number[] {
+    const value = this.has(name) ? this.values[name] : otherwise;
+    const good = (item: unknown): item is number => typeof item === 'number' && item >= least && item <= most;
+    if (Array.isArray(value) && value.length === otherwise.length && value.every(good))
+      return Object.freeze([...value]);
+    return this.missingOrInvalid(name, `${otherwise.length} numbers from ${least} to ${most}`);
+  }
+
   /** Refuses a field that asks for something no released model uses; absent and null always pass. */
   only(name: string, ...allowed: readonly (string | number | boolean)[]): void {
     const value = this.values[name];

@@ -35,17 +35,25 @@ export interface ConversationOptions {
  *
  * @throws {PromptError} there is no turn, or a role is unknown
  */
-export function conversationPieces(messages: readonly PromptMessage[], options: ConversationOptions = {}): readonly PromptPiece[] {
+export function conversationPieces(
+  messages: readonly PromptMessage[],
+  options: ConversationOptions = {},
+): readonly PromptPiece[] {
   const turns = messages.filter(({ role }) => role !== 'system');
   const last = turns.at(-1);
-  if (last === undefined) throw new PromptError('PROMPT_EMPTY', 'conversation: messages are empty: expected at least one of a user.');
+  if (last === undefined)
+    throw new PromptError('PROMPT_EMPTY', 'conversation: messages are empty: expected at least one of a user.');
   const systems = messages.filter(({ role }) => role === 'system').map(({ content }) => strip(plainText(content)));
   const system = systems.length > 0 ? systems.join('\n\n') : (options.system ?? understandingSystemPrompt);
   const pieces: PromptPiece[] = system === '' ? [] : [`${system}\n\n`];
   for (const { role, content } of turns) {
     const isUser = role === 'user';
     if (!isUser && role !== 'assistant') {
-      throw new PromptError('PROMPT_ROLE_UNKNOWN', `conversation: role is unknown: expected system, user or assistant, got ${String(role)}.`, { role });
+      throw new PromptError(
+        'PROMPT_ROLE_UNKNOWN',
+        `conversation: role is unknown: expected system, user or assistant, got ${String(role)}.`,
+        { role },
+      );
     }
     pieces.push({ special: isUser ? janusTokens.user : janusTokens.assistant });
     const body = contentPieces(content);
@@ -60,7 +68,10 @@ export function conversationPieces(messages: readonly PromptMessage[], options: 
 
 /** Writes the request for a picture; the model goes on with image codes. */
 export function drawingPieces(prompt: string): readonly PromptPiece[] {
-  return [...conversationPieces([{ role: 'user', content: prompt }], { system: '' }), { special: janusTokens.beginOfImage }];
+  return [
+    ...conversationPieces([{ role: 'user', content: prompt }], { system: '' }),
+    { special: janusTokens.beginOfImage },
+  ];
 }
 
 /** The text of pieces, stripped as the reference does. For encoding prefer {@link encodePieces}. */
@@ -88,7 +99,8 @@ export function encodePieces(tokenizer: Tokenizer, pieces: readonly PromptPiece[
   const ids = tokenizer.encode('');
   let text = '';
   const flush = () => {
-    if (text !== '') for (const id of tokenizer.encode(text, { addSpecialTokens: false, parseSpecialTokens: false })) ids.push(id);
+    if (text !== '')
+      for (const id of tokenizer.encode(text, { addSpecialTokens: false, parseSpecialTokens: false })) ids.push(id);
     text = '';
   };
   for (const piece of pieces) {
@@ -131,16 +143,11 @@ export function expandImages(ids: readonly number[], tokens: TokenConfig, imageT
 export function requireImageCount(ids: readonly number[], tokens: TokenConfig, images: number): void {
   const places = ids.filter((id) => id === tokens.imagePlaceholder).length;
   if (places === images) return;
-  throw new PromptError('PROMPT_IMAGE_COUNT', `prompt has ${places} places for pictures: expected one for each of ${images}.`, { places, images });
-}
-
-/**
- * The prompt without its words, for guidance: every id but the first and the last becomes the pad token.
- *
- * @param ids - a drawing prompt, from BOS to begin of image
- */
-export function unconditionalIds(ids: readonly number[], pad: number): number[] {
-  return ids.map((id, index) => (index === 0 || index === ids.length - 1 ? id : pad));
+  throw new PromptError(
+    'PROMPT_IMAGE_COUNT',
+    `prompt has ${places} places for pictures: expected one for each of ${images}.`,
+    { places, images },
+  );
 }
 
 /**
@@ -185,7 +192,9 @@ function stripPieces(pieces: readonly PromptPiece[]): readonly PromptPiece[] {
 }
 
 function plainText(content: PromptMessage['content']): string {
-  return typeof content === 'string' ? content : content.map((part) => (part.type === 'text' ? part.text : '')).join(' ');
+  return typeof content === 'string'
+    ? content
+    : content.map((part) => (part.type === 'text' ? part.text : '')).join(' ');
 }
 
 // What Python's str.strip() takes off, which differs from String.trim() in a few control characters and the byte order mark.
