@@ -31,6 +31,11 @@ export class Event extends NativeHandle {
     this.#binding.recordEvent(this.device, this.handle, stream.handle);
   }
 
+  /** Lets what is enqueued on `stream` after this call wait for the marked work. The host does not wait. */
+  holdBack(stream: Stream): void {
+    this.#binding.waitEvent(stream.device, stream.handle, this.handle);
+  }
+
   /** Whether the marked work has run; true for an event that was never recorded. */
   get isReached(): boolean {
     return this.#binding.eventReached(this.device, this.handle);

@@ -1,11 +1,10 @@
 // A stream: work that runs on a device in the order it was enqueued.
 
 import { requireDevice } from './device.js';
-import type { Event } from './event.js';
 import { NativeHandle } from './native-handle.js';
 import type { NativeBinding } from './native-types.js';
 
-/** An order of work on one device. Different streams run beside each other; events order them. */
+/** An order of work on one device. Different streams run beside each other; an `Event` orders them. */
 export class Stream extends NativeHandle {
   readonly device: number;
   readonly #binding: NativeBinding;
@@ -24,10 +23,5 @@ export class Stream extends NativeHandle {
   /** Resolves when everything enqueued before this call has run. */
   synchronize(): Promise<void> {
     return this.keepWhile(this.#binding.synchronizeStream(this.device, this.handle));
-  }
-
-  /** Lets work enqueued after this call wait for `event`. The host does not wait. */
-  waitFor(event: Event): void {
-    this.#binding.waitEvent(this.device, this.handle, event.handle);
   }
 }

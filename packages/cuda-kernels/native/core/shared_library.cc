@@ -54,7 +54,8 @@ void SharedLibrary::open() {
     if (try_file(name)) return;
   }
   const std::string reason = error_;  // the folders below are guesses: their failures would only be noise
-  for (const std::string& root : {variable("CUDA_HOME"), variable("CUDA_PATH"), std::string("/usr/local/cuda")}) {
+  for (const std::string& root :
+       {variable("CUDA_HOME"), variable("CUDA_PATH"), std::string("/usr/local/cuda")}) {
     if (root.empty()) continue;
     for (const std::string& name : names_) {
       if (try_file(root + "/lib64/" + name)) return;

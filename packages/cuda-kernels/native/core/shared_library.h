@@ -1,4 +1,5 @@
-// Libraries that a CUDA machine already has, opened at run time: nothing is linked, and a missing one is a plain fact.
+// Libraries that a CUDA machine already has, opened at run time: nothing is linked, and a missing one is a
+// plain fact.
 
 #pragma once
 
@@ -10,13 +11,13 @@ namespace limen {
 
 class SharedLibrary {
  public:
-  // `names` are tried in order, newest first. `path_variable` names an environment variable with the full path of the
-  // file; when it is set, nothing else is tried.
+  // `names` are tried in order, newest first. `path_variable` names an environment variable with the full
+  // path of the file; when it is set, nothing else is tried.
   SharedLibrary(std::vector<std::string> names, const char* path_variable)
       : names_(std::move(names)), path_variable_(path_variable) {}
 
-  // Tries, once per process: the path variable, each folder of LIMEN_LIBRARY_PATH, the dynamic loader's own search,
-  // the lib64 folder of CUDA_HOME, CUDA_PATH and /usr/local/cuda. Safe from any thread.
+  // Tries, once per process: the path variable, each folder of LIMEN_LIBRARY_PATH, the dynamic loader's own
+  // search, the lib64 folder of CUDA_HOME, CUDA_PATH and /usr/local/cuda. Safe from any thread.
   bool loaded();
   const std::string& path();   // empty when it is not loaded
   const std::string& error();  // why it is not loaded; empty when it is

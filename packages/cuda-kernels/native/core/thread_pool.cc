@@ -1,5 +1,5 @@
-// The pool never ends its threads: joining them in a static destructor could hang a process that is already leaving.
-// A thread that wakes late does not delay a call: it finds the job closed and sleeps again.
+// The pool never ends its threads: joining them in a static destructor could hang a process that is already
+// leaving. A thread that wakes late does not delay a call: it finds the job closed and sleeps again.
 
 #include "thread_pool.h"
 

@@ -8,7 +8,8 @@
 
 namespace limen {
 
-// A reference to a callable `void(int64_t begin, int64_t end)`. It owns nothing: the callable must outlive the call.
+// A reference to a callable `void(int64_t begin, int64_t end)`. It owns nothing: the callable must outlive
+// the call.
 class FunctionRef {
  public:
   template <typename Body, typename = std::enable_if_t<!std::is_same_v<std::decay_t<Body>, FunctionRef>>>
@@ -27,13 +28,14 @@ class FunctionRef {
 
 // Calls body(begin, end) on pieces that cover [0, count) exactly once, and returns when all are done.
 //
-// Every piece starts at a multiple of `grain` and, except the last, holds a multiple of `grain` items; choose the grain
-// so that one piece is worth some 20 microseconds. The calling thread works too. An exception in a piece is rethrown
-// here after the others have stopped. A nested call, or a call while another thread uses the pool, runs in the caller.
+// Every piece starts at a multiple of `grain` and, except the last, holds a multiple of `grain` items; choose
+// the grain so that one piece is worth some 20 microseconds. The calling thread works too. An exception in a
+// piece is rethrown here after the others have stopped. A nested call, or a call while another thread uses
+// the pool, runs in the caller.
 void parallel_for(int64_t count, int64_t grain, FunctionRef body);
 
-// Threads that parallel_for uses, the caller included. The default is LIMEN_CPU_THREADS, else the cores this process
-// may use (its affinity mask and its cgroup quota).
+// Threads that parallel_for uses, the caller included. The default is LIMEN_CPU_THREADS, else the cores this
+// process may use (its affinity mask and its cgroup quota).
 int thread_count();
 void set_thread_count(int count);
 

@@ -17,9 +17,12 @@ class Arguments {
   Arguments(const Napi::CallbackInfo& info, const char* function) : info_(info), function_(function) {}
 
   int64_t integer(size_t index, const char* name, int64_t minimum = 0) const {
+    // One call of Node-API where IsNumber and DoubleValue would be two: every op passes several numbers.
     const Napi::Value value = info_[index];
-    const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-    if (!(number >= static_cast<double>(minimum)) || number > kMaxExactInteger || number != std::floor(number)) {
+    double number = NAN;
+    if (napi_get_value_double(info_.Env(), value, &number) != napi_ok) number = NAN;
+    if (!(number >= static_cast<double>(minimum)) || number > kMaxExactInteger ||
+        number != std::floor(number)) {
       fail(name, "an integer of at least " + std::to_string(minimum), text_of(value));
     }
     return static_cast<int64_t>(number);
@@ -31,7 +34,9 @@ class Arguments {
     return static_cast<int>(device);
   }
 
-  size_t bytes(size_t index, const char* name = "bytes") const { return static_cast<size_t>(integer(index, name)); }
+  size_t bytes(size_t index, const char* name = "bytes") const {
+    return static_cast<size_t>(integer(index, name));
+  }
 
   bool flag(size_t index, const char* name) const {
     if (!info_[index].IsBoolean()) fail(name, "a boolean", text_of(info_[index]));
@@ -67,12 +72,19 @@ class Arguments {
     return info_[index].As<Napi::ArrayBuffer>();
   }
 
-  Napi::Float64Array doubles(size_t index, const char* name) const {
-    const Napi::Value value = info_[index];
-    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
-      fail(name, "a Float64Array", text_of(value));
-    }
-    return value.As<Napi::Float64Array>();
+  struct Doubles {
+    const double* data;
+    size_t count;
+  };
+
+  Doubles doubles(size_t index, const char* name) const {
+    napi_typedarray_type type = napi_int8_array;
+    size_t count = 0;
+    void* data = nullptr;
+    const napi_status status =
+        napi_get_typedarray_info(info_.Env(), info_[index], &type, &count, &data, nullptr, nullptr);
+    if (status != napi_ok || type != napi_float64_array) fail(name, "a Float64Array", text_of(info_[index]));
+    return {static_cast<const double*>(data), count};
   }
 
   struct ByteSpan {
@@ -107,14 +119,15 @@ class Arguments {
   void check_external_size(size_t bytes, const char* advice) const {
     const size_t limit = AddonState::of(info_.Env()).largest_external_buffer;
     if (bytes > limit) {
-      throw OpError("BUFFER_TOO_LARGE", std::string(function_) + ": bytes are too many for one ArrayBuffer: expected at most " +
-                                            std::to_string(limit) + ", got " + std::to_string(bytes) + ". " + advice);
+      throw OpError("BUFFER_TOO_LARGE",
+                    std::string(function_) + ": bytes are too many for one ArrayBuffer: expected at most " +
+                        std::to_string(limit) + ", got " + std::to_string(bytes) + ". " + advice);
     }
   }
 
   [[noreturn]] void fail(const char* name, const std::string& expected, const std::string& got) const {
-    throw OpError("INVALID_ARGUMENT",
-                  std::string(function_) + ": " + name + " is invalid: expected " + expected + ", got " + got + ".");
+    throw OpError("INVALID_ARGUMENT", std::string(function_) + ": " + name + " is invalid: expected " +
+                                          expected + ", got " + got + ".");
   }
 
  private:

@@ -1,4 +1,5 @@
-// What the files of napi/ share: the state of one JavaScript environment, guarded functions, and the list of parts.
+// What the files of napi/ share: the state of one JavaScript environment, guarded functions, and the list of
+// parts.
 
 #pragma once
 
@@ -6,35 +7,28 @@
 #include <napi.h>
 
 #include <string>
-#include <unordered_map>
 
 #include "core/op_error.h"
 
 namespace limen {
 
-// Page-locked memory behind an ArrayBuffer. `memory` is null once it has been freed by hand.
-struct PinnedMemory {
-  void* memory = nullptr;
-  size_t bytes = 0;
-};
-
 // One per environment (main thread or worker), owned by Node-API.
 struct AddonState {
-  Napi::FunctionReference create_error;             // (code, message) => Error; see native.ts
-  std::unordered_map<void*, PinnedMemory*> pinned;  // by first byte
-  size_t largest_external_buffer = 0;               // bytes; Node.js refuses more for memory it did not allocate itself
+  Napi::FunctionReference create_error;  // (code, message) => Error; see native.ts
+  size_t largest_external_buffer = 0;    // bytes; Node.js refuses more for memory it did not allocate itself
 
   static AddonState& of(Napi::Env env) { return *env.GetInstanceData<AddonState>(); }
 };
 
-// The JavaScript error of a native failure. Takes the last CUDA error off the thread, so that a later check does not
-// report it a second time.
+// The JavaScript error of a native failure. Takes the last CUDA error off the thread, so that a later check
+// does not report it a second time.
 Napi::Error make_error(Napi::Env env, const std::string& code, const std::string& message);
 
 // `message` with the name of the function in front, unless it begins with a name already.
 std::string named(const char* function, const std::string& message);
 
-// A native function that may throw OpError, as a JavaScript function that throws a coded error. Its data is its name.
+// A native function that may throw OpError, as a JavaScript function that throws a coded error. Its data is
+// its name.
 template <Napi::Value (*Function)(const Napi::CallbackInfo&)>
 Napi::Value guarded(const Napi::CallbackInfo& info) {
   try {
@@ -44,7 +38,8 @@ Napi::Value guarded(const Napi::CallbackInfo& info) {
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& error) {
-    throw make_error(info.Env(), "NATIVE_FAILURE", named(static_cast<const char*>(info.Data()), error.what()));
+    throw make_error(info.Env(), "NATIVE_FAILURE",
+                     named(static_cast<const char*>(info.Data()), error.what()));
   }
 }
 

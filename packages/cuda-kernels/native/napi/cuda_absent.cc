@@ -18,20 +18,45 @@ Napi::Value cuda_status_absent(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value refuse(const Napi::CallbackInfo&) {
-  throw OpError("CUDA_NOT_COMPILED",
-                "the native addon was built without CUDA. Build it with: node scripts/build-native.mjs --cuda on");
+  throw OpError(
+      "CUDA_NOT_COMPILED",
+      "the native addon was built without CUDA. Build it with: node scripts/build-native.mjs --cuda on");
 }
 
 }  // namespace
 
 void bind_cuda_absent(Napi::Env, Napi::Object exports) {
   bind<cuda_status_absent>(exports, "cudaStatus");
-  for (const char* name :
-       {"deviceProperties", "memoryInfo", "allocate", "free", "allocatePinned", "freePinned", "fill", "copyToDevice",
-        "copyOnDevice", "copyToHost", "copyToPinned", "createStream", "destroyStream", "synchronizeStream",
-        "createEvent", "destroyEvent", "recordEvent", "waitEvent", "eventReached", "synchronizeEvent",
-        "elapsedMilliseconds", "beginCapture", "endCapture", "abortCapture", "isCapturing", "graphNodeCount",
-        "instantiateGraph", "launchGraph", "destroyGraph", "destroyGraphExecutable"}) {
+  for (const char* name : {"deviceProperties",
+                           "memoryInfo",
+                           "allocate",
+                           "free",
+                           "allocatePinned",
+                           "freePinned",
+                           "fill",
+                           "copyToDevice",
+                           "copyOnDevice",
+                           "copyToHost",
+                           "copyToPinned",
+                           "createStream",
+                           "destroyStream",
+                           "synchronizeStream",
+                           "createEvent",
+                           "destroyEvent",
+                           "recordEvent",
+                           "waitEvent",
+                           "eventReached",
+                           "synchronizeEvent",
+                           "elapsedMilliseconds",
+                           "beginCapture",
+                           "endCapture",
+                           "abortCapture",
+                           "isCapturing",
+                           "graphNodeCount",
+                           "instantiateGraph",
+                           "launchGraph",
+                           "destroyGraph",
+                           "destroyGraphExecutable"}) {
     bind<refuse>(exports, name);
   }
 }

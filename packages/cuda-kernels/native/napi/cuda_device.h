@@ -23,8 +23,8 @@ inline bool is_capturing(cudaStream_t stream) {
   return status != cudaStreamCaptureStatusNone;
 }
 
-// While this thread captures, CUDA refuses calls that could disturb the capture, and spoils it. Allocating is not one of
-// them in truth: nothing of it belongs to the graph.
+// While this thread captures, CUDA refuses calls that could disturb the capture, and spoils it. Allocating is
+// not one of them in truth: nothing of it belongs to the graph.
 class RelaxedCapture {
  public:
   RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }

@@ -12,7 +12,8 @@ Napi::Value create_event(const Napi::CallbackInfo& info) {
   const bool timing = arguments.flag(1, "timing");
   use_device(arguments.device(0));
   cudaEvent_t event = nullptr;
-  const unsigned flags = cudaEventBlockingSync | (timing ? 0u : static_cast<unsigned>(cudaEventDisableTiming));
+  const unsigned flags =
+      cudaEventBlockingSync | (timing ? 0u : static_cast<unsigned>(cudaEventDisableTiming));
   LIMEN_CUDA_CHECK(cudaEventCreateWithFlags(&event, flags));
   return number_of_pointer(info.Env(), event);
 }
@@ -57,7 +58,8 @@ Napi::Value event_reached(const Napi::CallbackInfo& info) {
 Napi::Value synchronize_event(const Napi::CallbackInfo& info) {
   const Arguments arguments(info, "synchronizeEvent");
   const int device = arguments.device(0);
-  auto* worker = new WaitWorker(info.Env(), "synchronizeEvent", device, arguments.handle<cudaEvent_t>(1, "event"), false);
+  auto* worker = new WaitWorker(info.Env(), "synchronizeEvent", device,
+                                arguments.handle<cudaEvent_t>(1, "event"), false);
   const Napi::Promise promise = worker->promise();
   worker->Queue();
   return promise;

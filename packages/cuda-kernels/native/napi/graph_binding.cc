@@ -22,7 +22,8 @@ Napi::Value end_capture(const Napi::CallbackInfo& info) {
   cudaGraph_t graph = nullptr;
   LIMEN_CUDA_CHECK(cudaStreamEndCapture(stream, &graph));
   if (graph == nullptr) {
-    throw OpError("CUDA_CAPTURE_FAILED", "endCapture: the capture gave no graph, because an operation in it was not allowed.");
+    throw OpError("CUDA_CAPTURE_FAILED",
+                  "endCapture: the capture gave no graph, because an operation in it was not allowed.");
   }
   return number_of_pointer(info.Env(), graph);
 }
@@ -48,7 +49,8 @@ Napi::Value is_capturing_stream(const Napi::CallbackInfo& info) {
 
 Napi::Value graph_node_count(const Napi::CallbackInfo& info) {
   size_t count = 0;
-  LIMEN_CUDA_CHECK(cudaGraphGetNodes(Arguments(info, "graphNodeCount").handle<cudaGraph_t>(0, "graph"), nullptr, &count));
+  LIMEN_CUDA_CHECK(
+      cudaGraphGetNodes(Arguments(info, "graphNodeCount").handle<cudaGraph_t>(0, "graph"), nullptr, &count));
   return Napi::Number::New(info.Env(), static_cast<double>(count));
 }
 

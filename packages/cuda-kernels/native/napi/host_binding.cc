@@ -22,7 +22,8 @@ Napi::Value address_of(const Napi::CallbackInfo& info) {
 
 class OpenFile {
  public:
-  explicit OpenFile(const std::string& path) : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  explicit OpenFile(const std::string& path)
+      : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     if (descriptor_ < 0) fail("cannot be opened");
   }
   ~OpenFile() {
@@ -32,7 +33,8 @@ class OpenFile {
   size_t bytes() const {
     struct stat facts;
     if (fstat(descriptor_, &facts) != 0) fail("cannot be inspected");
-    if (!S_ISREG(facts.st_mode)) throw OpError("FILE_NOT_MAPPED", "mapFile: " + path_ + " is not a regular file.");
+    if (!S_ISREG(facts.st_mode))
+      throw OpError("FILE_NOT_MAPPED", "mapFile: " + path_ + " is not a regular file.");
     return static_cast<size_t>(facts.st_size);
   }
   [[noreturn]] void fail(const char* problem) const {
@@ -57,17 +59,20 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
   const size_t file_bytes = file.bytes();
   const size_t offset = info[1].IsUndefined() ? 0 : arguments.bytes(1, "offset");
   if (offset > file_bytes) {
-    arguments.fail("offset", "at most the file's " + std::to_string(file_bytes) + " bytes", std::to_string(offset));
+    arguments.fail("offset", "at most the file's " + std::to_string(file_bytes) + " bytes",
+                   std::to_string(offset));
   }
   const size_t bytes = info[2].IsUndefined() ? file_bytes - offset : arguments.bytes(2);
   if (bytes > file_bytes - offset) {
-    arguments.fail("bytes", "at most " + std::to_string(file_bytes - offset) + " after the offset", std::to_string(bytes));
+    arguments.fail("bytes", "at most " + std::to_string(file_bytes - offset) + " after the offset",
+                   std::to_string(bytes));
   }
   if (bytes == 0) return Napi::ArrayBuffer::New(env, 0);
   arguments.check_external_size(bytes, "Map the file in parts: mapFile(path, offset, bytes).");
 
   const size_t lead = offset % static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  void* const start = mmap(nullptr, bytes + lead, PROT_READ, MAP_SHARED, file.descriptor(), static_cast<off_t>(offset - lead));
+  void* const start = mmap(nullptr, bytes + lead, PROT_READ, MAP_SHARED, file.descriptor(),
+                           static_cast<off_t>(offset - lead));
   if (start == MAP_FAILED) file.fail("cannot be mapped");
   auto* mapping = new Mapping{start, bytes + lead};
   const auto unmap = [](Napi::Env, void*, Mapping* finished) {
@@ -77,10 +82,13 @@ Napi::Value map_file(const Napi::CallbackInfo& info) {
   return Napi::ArrayBuffer::New(env, static_cast<uint8_t*>(start) + lead, bytes, unmap, mapping);
 }
 
-Napi::Value cpu_threads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), thread_count()); }
+Napi::Value cpu_threads(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), thread_count());
+}
 
 Napi::Value set_cpu_threads(const Napi::CallbackInfo& info) {
-  set_thread_count(static_cast<int>(std::min<int64_t>(Arguments(info, "setCpuThreads").integer(0, "count", 1), 256)));
+  set_thread_count(
+      static_cast<int>(std::min<int64_t>(Arguments(info, "setCpuThreads").integer(0, "count", 1), 256)));
   return info.Env().Undefined();
 }
 

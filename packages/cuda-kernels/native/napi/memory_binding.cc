@@ -1,6 +1,8 @@
 // Device memory, page-locked host memory, and copies between them.
 
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "napi/arguments.h"
 #include "napi/cuda_device.h"
@@ -22,10 +24,11 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
     size_t free_bytes = 0;
     size_t total_bytes = 0;
     cudaMemGetInfo(&free_bytes, &total_bytes);
-    throw OpError("CUDA_cudaErrorMemoryAllocation",
-                  "allocate: the device has no room for " + std::to_string(bytes) + " bytes: " +
-                      std::to_string(free_bytes) + " of " + std::to_string(total_bytes) +
-                      " are free. Dispose what is no longer needed, or choose a smaller batch, context or dtype.");
+    throw OpError(
+        "CUDA_cudaErrorMemoryAllocation",
+        "allocate: the device has no room for " + std::to_string(bytes) +
+            " bytes: " + std::to_string(free_bytes) + " of " + std::to_string(total_bytes) +
+            " are free. Dispose what is no longer needed, or choose a smaller batch, context or dtype.");
   }
   check_cuda(status, "cudaMalloc()", __FILE__, __LINE__);
   return number_of_pointer(info.Env(), memory);
@@ -40,10 +43,55 @@ Napi::Value free_memory(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-void free_pinned_memory(PinnedMemory& pinned) {
-  if (pinned.memory != nullptr) cudaFreeHost(pinned.memory);
-  pinned.memory = nullptr;
-}
+// Page-locked memory behind an ArrayBuffer. `memory` is null once it has been freed by hand.
+struct PinnedMemory {
+  void* memory = nullptr;
+  size_t bytes = 0;
+
+  void free() {
+    if (memory != nullptr) cudaFreeHost(memory);
+    memory = nullptr;
+  }
+};
+
+// All page-locked buffers of the process. Not kept per environment: a finalizer may run after the
+// environment's data is gone. Never destroyed, since the CUDA runtime may be gone before it.
+class PinnedTable {
+ public:
+  static PinnedTable& instance() {
+    static auto* table = new PinnedTable();
+    return *table;
+  }
+
+  void add(PinnedMemory* pinned) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    by_address_.emplace(static_cast<uint8_t*>(pinned->memory), pinned);
+  }
+
+  // Null when no buffer begins there.
+  PinnedMemory* remove(void* address) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = by_address_.find(static_cast<uint8_t*>(address));
+    if (found == by_address_.end()) return nullptr;
+    PinnedMemory* const pinned = found->second;
+    by_address_.erase(found);
+    return pinned;
+  }
+
+  bool contains(const uint8_t* first, size_t bytes) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto after = by_address_.upper_bound(const_cast<uint8_t*>(first));
+    if (after == by_address_.begin()) return false;
+    const auto& [start, pinned] = *--after;
+    return first + bytes <= start + pinned->bytes;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<uint8_t*, PinnedMemory*> by_address_;
+};
+
+bool is_pinned(const uint8_t* first, size_t bytes) { return PinnedTable::instance().contains(first, bytes); }
 
 Napi::Value allocate_pinned(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -52,35 +100,26 @@ Napi::Value allocate_pinned(const Napi::CallbackInfo& info) {
   if (bytes == 0) return Napi::ArrayBuffer::New(env, 0);
   arguments.check_external_size(bytes, "Allocate several smaller ones.");
   const RelaxedCapture relaxed;
-  auto* pinned = new PinnedMemory{nullptr, bytes};
-  const cudaError_t status = cudaHostAlloc(&pinned->memory, bytes, cudaHostAllocPortable);
-  if (status != cudaSuccess) delete pinned;
-  check_cuda(status, "cudaHostAlloc()", __FILE__, __LINE__);
-  void* const memory = pinned->memory;
-  const auto collect = [](Napi::Env finalizer_env, void*, PinnedMemory* collected) {
-    auto* state = finalizer_env.GetInstanceData<AddonState>();
-    if (state != nullptr && collected->memory != nullptr) state->pinned.erase(collected->memory);
-    free_pinned_memory(*collected);
+  void* memory = nullptr;
+  check_cuda(cudaHostAlloc(&memory, bytes, cudaHostAllocPortable), "cudaHostAlloc()", __FILE__, __LINE__);
+  auto* pinned = new PinnedMemory{memory, bytes};
+  PinnedTable::instance().add(pinned);
+  const auto collect = [](Napi::Env, void*, PinnedMemory* collected) {
+    if (collected->memory != nullptr) PinnedTable::instance().remove(collected->memory);
+    collected->free();
     delete collected;
   };
-  const auto buffer = Napi::ArrayBuffer::New(env, memory, bytes, collect, pinned);
-  AddonState::of(env).pinned.emplace(memory, pinned);
-  return buffer;
+  return Napi::ArrayBuffer::New(env, memory, bytes, collect, pinned);
 }
 
 Napi::Value free_pinned(const Napi::CallbackInfo& info) {
   const Arguments arguments(info, "freePinned");
   Napi::ArrayBuffer buffer = arguments.array_buffer(0, "buffer");
-  auto& known = AddonState::of(info.Env()).pinned;
-  const auto found = known.find(buffer.Data());
-  if (found == known.end()) {
-    if (buffer.ByteLength() == 0) return info.Env().Undefined();
-    arguments.fail("buffer", "an ArrayBuffer of allocatePinned", "another one");
-  }
-  PinnedMemory* const pinned = found->second;
-  known.erase(found);
+  if (buffer.ByteLength() == 0) return info.Env().Undefined();
+  PinnedMemory* const pinned = PinnedTable::instance().remove(buffer.Data());
+  if (pinned == nullptr) arguments.fail("buffer", "an ArrayBuffer of allocatePinned", "another one");
   buffer.Detach();  // JavaScript sees an empty buffer from here on
-  free_pinned_memory(*pinned);
+  pinned->free();   // the finalizer deletes the record
   return info.Env().Undefined();
 }
 
@@ -92,23 +131,16 @@ Napi::Value fill(const Napi::CallbackInfo& info) {
   if (value > 255) arguments.fail("value", "a byte", std::to_string(value));
   use_device(arguments.device(0));
   if (bytes > 0) {
-    LIMEN_CUDA_CHECK(cudaMemsetAsync(memory, static_cast<int>(value), bytes, arguments.address<cudaStream_t>(4, "stream")));
+    LIMEN_CUDA_CHECK(cudaMemsetAsync(memory, static_cast<int>(value), bytes,
+                                     arguments.address<cudaStream_t>(4, "stream")));
   }
   return info.Env().Undefined();
 }
 
-bool is_pinned(Napi::Env env, const void* address, size_t bytes) {
-  const auto* first = static_cast<const uint8_t*>(address);
-  for (const auto& [memory, pinned] : AddonState::of(env).pinned) {
-    const auto* start = static_cast<const uint8_t*>(memory);
-    if (first >= start && first + bytes <= start + pinned->bytes) return true;
-  }
-  return false;
-}
-
 void refuse_capture(const char* function, cudaStream_t stream, const char* advice) {
   if (!is_capturing(stream)) return;
-  throw OpError("CAPTURE_NOT_ALLOWED", std::string(function) + ": the stream is capturing a graph. " + advice);
+  throw OpError("CAPTURE_NOT_ALLOWED",
+                std::string(function) + ": the stream is capturing a graph. " + advice);
 }
 
 Napi::Value copy_to_device(const Napi::CallbackInfo& info) {
@@ -118,8 +150,10 @@ Napi::Value copy_to_device(const Napi::CallbackInfo& info) {
   const auto stream = arguments.address<cudaStream_t>(3, "stream");
   use_device(arguments.device(0));
   if (source.bytes == 0) return info.Env().Undefined();
-  if (!is_pinned(info.Env(), source.data, source.bytes)) {
-    refuse_capture("copyToDevice", stream, "A replay would read this host memory again: copy before the capture, or from a pinned buffer.");
+  if (!is_pinned(source.data, source.bytes)) {
+    refuse_capture(
+        "copyToDevice", stream,
+        "A replay would read this host memory again: copy before the capture, or from a pinned buffer.");
   }
   LIMEN_CUDA_CHECK(cudaMemcpyAsync(target, source.data, source.bytes, cudaMemcpyHostToDevice, stream));
   return info.Env().Undefined();
@@ -132,7 +166,8 @@ Napi::Value copy_on_device(const Napi::CallbackInfo& info) {
   void* const source = arguments.memory(2, "source", bytes);
   use_device(arguments.device(0));
   if (bytes > 0) {
-    LIMEN_CUDA_CHECK(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDefault, arguments.address<cudaStream_t>(4, "stream")));
+    LIMEN_CUDA_CHECK(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDefault,
+                                     arguments.address<cudaStream_t>(4, "stream")));
   }
   return info.Env().Undefined();
 }
@@ -142,23 +177,28 @@ Napi::Value copy_to_pinned(const Napi::CallbackInfo& info) {
   const Arguments arguments(info, "copyToPinned");
   const size_t bytes = arguments.bytes(4);
   void* const source = arguments.memory(1, "address", bytes);
-  uint8_t* const target = arguments.span(arguments.array_buffer(2, "target"), "target", arguments.bytes(3, "targetOffset"), bytes);
+  uint8_t* const target = arguments.span(arguments.array_buffer(2, "target"), "target",
+                                         arguments.bytes(3, "targetOffset"), bytes);
   if (bytes == 0) return info.Env().Undefined();
-  if (!is_pinned(info.Env(), target, bytes)) {
+  if (!is_pinned(target, bytes)) {
     arguments.fail("target", "an ArrayBuffer of allocatePinned", "ordinary memory (copyToHost takes it)");
   }
   use_device(arguments.device(0));
-  LIMEN_CUDA_CHECK(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToHost, arguments.address<cudaStream_t>(5, "stream")));
+  LIMEN_CUDA_CHECK(cudaMemcpyAsync(target, source, bytes, cudaMemcpyDeviceToHost,
+                                   arguments.address<cudaStream_t>(5, "stream")));
   return info.Env().Undefined();
 }
 
-// The copy to page-locked memory is enqueued at the call, so that work enqueued afterwards cannot overtake it; the
-// worker waits for it and moves the bytes on to the target, which it keeps alive.
+// The copy to page-locked memory is enqueued at the call, so that work enqueued afterwards cannot overtake
+// it; the worker waits for it and moves the bytes on to the target, which it keeps alive.
 class CopyToHostWorker : public WaitWorker {
  public:
   CopyToHostWorker(Napi::Env env, int device, cudaEvent_t event, StagingBlock staging, Napi::ArrayBuffer keep,
                    uint8_t* target, size_t bytes)
-      : WaitWorker(env, "copyToHost", device, event, true), staging_(staging), target_(target), bytes_(bytes) {
+      : WaitWorker(env, "copyToHost", device, event, true),
+        staging_(staging),
+        target_(target),
+        bytes_(bytes) {
     Receiver().Set("target", keep);
   }
   ~CopyToHostWorker() override { give_back_staging(staging_); }
@@ -191,7 +231,7 @@ Napi::Value copy_to_host(const Napi::CallbackInfo& info) {
   cudaEvent_t event = nullptr;
   try {
     if (bytes > 0) {
-      if (!is_pinned(env, target, bytes)) staging = take_staging(bytes);
+      if (!is_pinned(target, bytes)) staging = take_staging(bytes);
       void* const landing = staging.memory != nullptr ? staging.memory : target;
       LIMEN_CUDA_CHECK(cudaMemcpyAsync(landing, source, bytes, cudaMemcpyDeviceToHost, stream));
     }

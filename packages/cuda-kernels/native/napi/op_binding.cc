@@ -32,25 +32,25 @@ const OpEntry& entry_of(const Arguments& arguments) {
 // The arguments of one call, checked and unpacked. Lives on the stack.
 class UnpackedCall {
  public:
-  UnpackedCall(const Arguments& arguments, const OpEntry& entry, size_t first)
-      : name_(entry.name) {
+  UnpackedCall(const Arguments& arguments, const OpEntry& entry, size_t first) : name_(entry.name) {
     const int64_t count = arguments.integer(first, "tensorCount");
     if (count > kMaxTensors) arguments.fail("tensorCount", "at most 16", std::to_string(count));
-    const Napi::Float64Array descriptors = arguments.doubles(first + 1, "descriptors");
-    const Napi::Float64Array attributes = arguments.doubles(first + 2, "attributes");
-    cursor_ = descriptors.Data();
-    end_ = cursor_ + descriptors.ElementLength();
+    const Arguments::Doubles descriptors = arguments.doubles(first + 1, "descriptors");
+    const Arguments::Doubles attributes = arguments.doubles(first + 2, "attributes");
+    cursor_ = descriptors.data;
+    end_ = cursor_ + descriptors.count;
     for (int64_t i = 0; i < count; ++i) read_tensor(static_cast<int>(i));
     if (cursor_ != end_) {
-      refuse("descriptors go on after tensor " + std::to_string(count - 1) + ": expected no more numbers, got " +
-             std::to_string(end_ - cursor_));
+      refuse("descriptors go on after tensor " + std::to_string(count - 1) +
+             ": expected no more numbers, got " + std::to_string(end_ - cursor_));
     }
     call.name = entry.name.c_str();
     call.tensors = tensors_;
     call.tensor_count = static_cast<int>(count);
-    const size_t attribute_count = attributes.ElementLength();
-    if (attribute_count > kMaxAttributes) arguments.fail("attributes", "at most 32 numbers", std::to_string(attribute_count));
-    std::copy_n(attributes.Data(), attribute_count, attributes_);
+    const size_t attribute_count = attributes.count;
+    if (attribute_count > kMaxAttributes)
+      arguments.fail("attributes", "at most 32 numbers", std::to_string(attribute_count));
+    std::copy_n(attributes.data, attribute_count, attributes_);
     call.attributes = attributes_;
     call.attribute_count = static_cast<int>(attribute_count);
   }
@@ -89,7 +89,9 @@ class UnpackedCall {
     return *cursor_++;
   }
 
-  static bool is_integer(double value) { return value >= 0 && value <= kMaxExactInteger && value == std::floor(value); }
+  static bool is_integer(double value) {
+    return value >= 0 && value <= kMaxExactInteger && value == std::floor(value);
+  }
 
   [[noreturn]] void refuse(const std::string& problem) const {
     throw OpError("INVALID_DESCRIPTOR", name_ + ": " + problem + ".");
@@ -169,7 +171,8 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
   call.workspace_bytes = arguments.bytes(7, "workspaceBytes");
   call.workspace = arguments.memory(6, "workspace", call.workspace_bytes);
   if (reinterpret_cast<uintptr_t>(call.workspace) % 256 != 0) {
-    arguments.fail("workspace", "an address aligned to 256 bytes", std::to_string(arguments.integer(6, "workspace")));
+    arguments.fail("workspace", "an address aligned to 256 bytes",
+                   std::to_string(arguments.integer(6, "workspace")));
   }
   try {
     if (entry.backend == Backend::kCpu) {
@@ -181,7 +184,9 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
 #endif
     }
   } catch (const OpError& error) {
-    throw OpError(error.code(), named(entry.name.c_str(), error.what()));
+    const std::string message = error.what();
+    if (message.rfind(entry.name + ":", 0) == 0) throw;
+    throw OpError(error.code(), entry.name + ": " + message);
   }
   return info.Env().Undefined();
 }

@@ -4,7 +4,7 @@
 #include <mutex>
 #include <vector>
 
-#include "core/cuda_check.h"
+#include "napi/cuda_device.h"
 
 namespace limen {
 namespace {
@@ -48,6 +48,7 @@ StagingBlock take_staging(size_t bytes) {
     }
   }
   StagingBlock block{nullptr, size};
+  const RelaxedCapture relaxed;  // another stream of this thread may be capturing
   LIMEN_CUDA_CHECK(cudaHostAlloc(&block.memory, size, cudaHostAllocPortable));
   return block;
 }

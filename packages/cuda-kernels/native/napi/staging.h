@@ -1,4 +1,5 @@
-// Page-locked blocks that copies to ordinary host memory pass through. Kept for reuse, since locking pages is slow.
+// Page-locked blocks that copies to ordinary host memory pass through. Kept for reuse, since locking pages is
+// slow.
 
 #pragma once
 

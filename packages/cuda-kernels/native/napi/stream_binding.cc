@@ -28,7 +28,8 @@ Napi::Value synchronize_stream(const Napi::CallbackInfo& info) {
   const auto stream = arguments.address<cudaStream_t>(1, "stream");
   use_device(device);
   if (is_capturing(stream)) {
-    throw OpError("CAPTURE_NOT_ALLOWED", "synchronizeStream: the stream is capturing a graph. End the capture first.");
+    throw OpError("CAPTURE_NOT_ALLOWED",
+                  "synchronizeStream: the stream is capturing a graph. End the capture first.");
   }
   auto* worker = new WaitWorker(info.Env(), "synchronizeStream", device, record_wait_event(stream), true);
   const Napi::Promise promise = worker->promise();

@@ -19,7 +19,8 @@ std::string upper_snake(const std::string& name) {
   for (size_t i = 0; i < name.size(); ++i) {
     const bool upper = std::isupper(static_cast<unsigned char>(name[i])) != 0;
     const bool after_lower = i > 0 && !std::isupper(static_cast<unsigned char>(name[i - 1]));
-    const bool before_lower = i + 1 < name.size() && std::islower(static_cast<unsigned char>(name[i + 1])) != 0;
+    const bool before_lower =
+        i + 1 < name.size() && std::islower(static_cast<unsigned char>(name[i + 1])) != 0;
     if (i > 0 && upper && (after_lower || before_lower)) result += '_';
     result += static_cast<char>(std::toupper(static_cast<unsigned char>(name[i])));
   }
@@ -27,7 +28,8 @@ std::string upper_snake(const std::string& name) {
 }
 
 Napi::Value set_error_factory(const Napi::CallbackInfo& info) {
-  if (!info[0].IsFunction()) Arguments(info, "setErrorFactory").fail("factory", "a function", "something else");
+  if (!info[0].IsFunction())
+    Arguments(info, "setErrorFactory").fail("factory", "a function", "something else");
   AddonState::of(info.Env()).create_error = Napi::Persistent(info[0].As<Napi::Function>());
   return info.Env().Undefined();
 }
@@ -36,13 +38,15 @@ Napi::Value set_error_factory(const Napi::CallbackInfo& info) {
 
 Napi::Error make_error(Napi::Env env, const std::string& code, const std::string& message) {
   std::string stable_code = code;
-  if (code.rfind(kCudaStatusPrefix, 0) == 0) stable_code = "CUDA_" + upper_snake(code.substr(kCudaStatusPrefix.size()));
+  if (code.rfind(kCudaStatusPrefix, 0) == 0)
+    stable_code = "CUDA_" + upper_snake(code.substr(kCudaStatusPrefix.size()));
 #ifdef LIMEN_WITH_CUDA
   if (code.rfind("CUDA_", 0) == 0) cudaGetLastError();
 #endif
   const Napi::FunctionReference& create = AddonState::of(env).create_error;
   if (!create.IsEmpty()) {
-    const Napi::Value error = create.Value().Call({Napi::String::New(env, stable_code), Napi::String::New(env, message)});
+    const Napi::Value error =
+        create.Value().Call({Napi::String::New(env, stable_code), Napi::String::New(env, message)});
     if (error.IsObject()) return Napi::Error(env, error);
   }
   Napi::Error error = Napi::Error::New(env, message);
@@ -52,8 +56,9 @@ Napi::Error make_error(Napi::Env env, const std::string& code, const std::string
 
 std::string named(const char* function, const std::string& message) {
   size_t name_length = 0;
-  while (name_length < message.size() && (std::isalnum(static_cast<unsigned char>(message[name_length])) != 0 ||
-                                          message[name_length] == '_')) {
+  while (
+      name_length < message.size() &&
+      (std::isalnum(static_cast<unsigned char>(message[name_length])) != 0 || message[name_length] == '_')) {
     ++name_length;
   }
   const bool has_name = name_length > 0 && message.compare(name_length, 2, ": ") == 0;

@@ -54,7 +54,8 @@ class WaitWorker : public Napi::AsyncWorker {
   std::string code_ = "NATIVE_FAILURE";
 };
 
-// An event recorded now, so that a wait in another thread does not cover work enqueued later. The waiting thread sleeps.
+// An event recorded now, so that a wait in another thread does not cover work enqueued later. The waiting
+// thread sleeps.
 inline cudaEvent_t record_wait_event(cudaStream_t stream) {
   cudaEvent_t event = nullptr;
   LIMEN_CUDA_CHECK(cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync));
