@@ -6,10 +6,12 @@ import {
   fromArray,
   fromBytes,
   isFloat,
+  linear,
   read,
   ShapeMismatchError,
   type Tensor,
   UnsupportedDTypeError,
+  zeros,
 } from '@limen/tensor';
 
 import { type ErrorMeasures, measureError } from './error-report.js';
@@ -103,21 +105,16 @@ async function quantizeInt8Channel(weight: Tensor, rows: number, columns: number
     return new QuantizedTensor({ scheme: int8Channel, shape, values, scales });
   }
   using dense = contiguous(weight);
-  const quantized = new QuantizedTensor({ scheme: int8Channel, shape, ...quantizeInt8({ weight: dense }) });
-  try {
-    await requireFiniteScales(quantized);
-  } catch (error) {
-    quantized.dispose();
-    throw error;
-  }
-  return quantized;
+  await requireFiniteRows(dense);
+  return new QuantizedTensor({ scheme: int8Channel, shape, ...quantizeInt8({ weight: dense }) });
 }
 
-/** A NaN or an infinity in a row shows in its scale, which is little to read back. */
-async function requireFiniteScales(quantized: QuantizedTensor): Promise<void> {
-  const scales = await read(quantized.scales);
-  const row = scales.findIndex((scale) => !Number.isFinite(scale));
-  if (row >= 0) throw new NotFiniteError('quantizeWeights', { row, value: scales[row] ?? NaN });
+/** Finds a broken weight without reading the matrix back: a row times zero is zero, unless it holds a NaN or an infinity. */
+async function requireFiniteRows(weight: Tensor): Promise<void> {
+  using nothing = zeros([1, weight.extent(1)], { dtype: weight.dtype, device: weight.device });
+  using products = linear({ x: nothing, weight });
+  const row = (await read(products)).findIndex((product) => product !== 0);
+  if (row >= 0) throw new NotFiniteError('quantizeWeights', { row });
 }
 
 async function restoreInt8Channel({ values, scales, shape }: QuantizedTensor): Promise<Float32Array> {
