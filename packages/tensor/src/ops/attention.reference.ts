@@ -26,7 +26,10 @@ export function attentionReference(
         const keyHead = Math.floor(head / (heads / keyHeads));
         const queryAt = ((batch * queries + query) * heads + head) * headSize;
         const keyAt = (key: number) => ((batch * keys + key) * keyHeads + keyHead) * headSize;
-        const weights = Array.from({ length: visible }, (_, key) => factor * dot(q.data, queryAt, k.data, keyAt(key), headSize));
+        const weights = Array.from(
+          { length: visible },
+          (_, key) => factor * dot(q.data, queryAt, k.data, keyAt(key), headSize),
+        );
         const highest = weights.reduce((best, score) => Math.max(best, score), -Infinity);
         let total = 0;
         for (const [key, score] of weights.entries()) total += weights[key] = Math.exp(score - highest);

@@ -50,13 +50,19 @@ export const conv2d = defineOp({
   attributes: { stride: 1, padding: 0 },
   check(sizes, { stride, padding }) {
     const [step, border] = [Number(stride), Number(padding)];
-    if (!Number.isInteger(step) || step < 1) return { argument: 'stride', expected: 'a whole number of at least 1', got: String(stride) };
-    if (!Number.isInteger(border) || border < 0) return { argument: 'padding', expected: 'a whole number of at least 0', got: String(padding) };
+    if (!Number.isInteger(step) || step < 1)
+      return { argument: 'stride', expected: 'a whole number of at least 1', got: String(stride) };
+    if (!Number.isInteger(border) || border < 0)
+      return { argument: 'padding', expected: 'a whole number of at least 0', got: String(padding) };
     for (const axis of ['H', 'W']) {
       const [size, kernel] = [sizes.get(axis), sizes.get(`K${axis}`)];
       const expected = outputSize(size, kernel, step, border);
       if (kernel < 1 || expected < 1) {
-        return { argument: 'weight', expected: `1 ≤ K${axis} ≤ ${axis} + 2·padding = ${size + 2 * border}`, got: String(kernel) };
+        return {
+          argument: 'weight',
+          expected: `1 ≤ K${axis} ≤ ${axis} + 2·padding = ${size + 2 * border}`,
+          got: String(kernel),
+        };
       }
       if (sizes.has('residual') && sizes.get(`O${axis}`) !== expected) {
         return { argument: 'residual', expected: `O${axis} = ${expected}`, got: String(sizes.get(`O${axis}`)) };

@@ -1,9 +1,29 @@
 // One line per op.
 
-export { copy } from './copy.js';
-export { rmsNorm } from './rms-norm.js';
+export { add } from './add.js';
+export { affine } from './affine.js';
 export { appendTokens } from './append-tokens.js';
-export { fillNormal } from './fill-normal.js';
+export { argmax } from './argmax.js';
 export { attention } from './attention.js';
+export { cast } from './cast.js';
+export { codebookLookup } from './codebook-lookup.js';
 export { conv2d } from './conv2d.js';
+export { copy } from './copy.js';
+export { embedding } from './embedding.js';
+export { fillNormal } from './fill-normal.js';
+export { gelu } from './gelu.js';
+export { groupNorm } from './group-norm.js';
+export { guidanceMix } from './guidance-mix.js';
+export { imageToBytes } from './image-to-bytes.js';
+export { layerNorm } from './layer-norm.js';
 export { linear } from './linear.js';
+export { multiply } from './multiply.js';
+export { rmsNorm } from './rms-norm.js';
+export { ropeHalf } from './rope-half.js';
+export { ropeInterleaved } from './rope-interleaved.js';
+export { sample } from './sample.js';
+export { scatterRows } from './scatter-rows.js';
+export { siluMul } from './silu-mul.js';
+export { silu } from './silu.js';
+export { softmax } from './softmax.js';
+export { upsampleNearest } from './upsample-nearest.js';

@@ -9,11 +9,15 @@ export default opCases(linear, {
     { shapes: { x: [1, 1], weight: [1, 1] } },
     // One to eight rows: nothing is a multiple of anything, then aligned with every kind of remainder.
     { shapes: { x: [1, 1001], weight: [37, 1001], bias: [37] }, values: { weight } },
-    { shapes: { x: [1, 1376], weight: [70, 1376], bias: [70], residual: [1, 70] }, attributes: { activation: 'silu' }, values: { weight } },
+    {
+      shapes: { x: [1, 1376], weight: [70, 1376], bias: [70], residual: [1, 70] },
+      attributes: { activation: 'silu' },
+      values: { weight },
+    },
     { shapes: { x: [2, 264], weight: [33, 264], residual: [2, 33] }, values: { weight } },
     { shapes: { x: [5, 77], weight: [19, 77] }, attributes: { activation: 'gelu' }, values: { weight } },
     { shapes: { x: [7, 1096], weight: [100, 1096], bias: [100], residual: [7, 100] }, values: { weight } },
-    { shapes: { x: [3, 40], weight: [8200, 40] }, values: { weight } },
+    { shapes: { x: [3, 8], weight: [8200, 8] }, values: { weight } },
     // Up to 32 rows.
     {
       shapes: { x: [3, 5, 200], weight: [53, 200], bias: [53], residual: [3, 5, 53] },
@@ -23,10 +27,18 @@ export default opCases(linear, {
     { shapes: { x: [30, 520], weight: [40, 520], bias: [40] }, values: { weight } },
     // More: aligned (cuBLASLt where there is one), with an activation after it, then ragged.
     { shapes: { x: [65, 264], weight: [136, 264], bias: [136], residual: [65, 136] }, values: { weight } },
-    { shapes: { x: [2, 20, 72], weight: [88, 72], residual: [2, 20, 88] }, attributes: { activation: 'silu' }, values: { weight } },
-    { shapes: { x: [70, 101], weight: [130, 101], bias: [130], residual: [70, 130] }, attributes: { activation: 'gelu' }, values: { weight } },
+    {
+      shapes: { x: [2, 20, 72], weight: [88, 72], residual: [2, 20, 88] },
+      attributes: { activation: 'silu' },
+      values: { weight },
+    },
+    {
+      shapes: { x: [70, 101], weight: [130, 101], bias: [130], residual: [70, 130] },
+      attributes: { activation: 'gelu' },
+      values: { weight },
+    },
     // Enough tiles of 128 × 128 for a whole device.
-    { shapes: { x: [1300, 64], weight: [1541, 64] }, values: { weight }, dtypes: ['bf16'] },
+    { shapes: { x: [129, 24], weight: [7557, 24] }, values: { weight }, dtypes: ['bf16'] },
     { shapes: { x: [0, 8], weight: [4, 8] } },
     { shapes: { x: [2, 0], weight: [3, 0], bias: [3] } },
   ],

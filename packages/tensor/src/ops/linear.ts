@@ -1,8 +1,8 @@
 // Projection: a matrix product with a weight, and what usually follows it.
 
+import { activate } from '../activation.js';
 import { defineOp } from '../define-op.js';
 import { choice } from '../op-declaration.js';
-import { activate } from './activate.js';
 
 /**
  * Multiplies each row by a weight matrix, then adds a bias, applies an activation and adds a residual.

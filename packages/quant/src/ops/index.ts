@@ -1,0 +1,4 @@
+// One line per op.
+
+export { linearInt8 } from './linear-int8.js';
+export { quantizeInt8 } from './quantize-int8.js';
