@@ -20,6 +20,7 @@ import {
   expandImages,
   requireImageCount,
   requireRoom,
+  unconditionalIds,
   understandingSystemPrompt,
 } from './prompt.js';
 
@@ -114,12 +115,13 @@ describeGolden(['janus-a', 'janus-b', 'janus-c'], 'prompts', (path) => {
     }
   });
 
-  it('gives the recorded texts and ids for drawing', () => {
+  it('gives the recorded texts and ids for drawing, with and without words', () => {
     for (const name of ['img0', 'img1']) {
       const { text: prompt, cond_ids = [] } = golden.prompt(name);
       const words = prompt.slice('<|User|>: '.length, prompt.indexOf('\n\n<|Assistant|>'));
       expect(drawingPrompt(words)).toBe(prompt);
       expect(encode(drawingPieces(words))).toEqual(cond_ids);
+      expect(unconditionalIds(cond_ids, tokens.pad)).toEqual([...golden.tensor(`${name}.uncond_ids`).values]);
     }
   });
 

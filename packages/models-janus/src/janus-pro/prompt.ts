@@ -151,6 +151,15 @@ export function requireImageCount(ids: readonly number[], tokens: TokenConfig, i
 }
 
 /**
+ * The prompt without its words, for guidance: every id but the first and the last becomes the pad token.
+ *
+ * @param ids - a drawing prompt, from BOS to begin of image
+ */
+export function unconditionalIds(ids: readonly number[], pad: number): number[] {
+  return ids.map((id, index) => (index === 0 || index === ids.length - 1 ? id : pad));
+}
+
+/**
  * Checks that a prompt leaves room.
  *
  * @param promptTokens - after {@link expandImages}
