@@ -6,8 +6,8 @@
 //   y       [..., C]  dtype of x; may be x itself
 //
 // Launch: one row per warp (C ≤ 128 vectors of 16 bytes; four rows per block) or per block of 256 or 1024 threads; the row
-// stays in registers up to 4096 vectors. Shared memory: one float per warp. f32 sums; the variance is the mean square
-// distance from the mean, taken in a second pass, so a large mean costs no accuracy. Bound by memory.
+// stays in registers up to 2048 vectors. Shared memory: one float per warp. f32 sums of distances from the row's first
+// element, and a second pass for the variance, so a mean far from zero costs no accuracy. Bound by memory.
 // Source: https://arxiv.org/abs/1607.06450
 
 #include "core/cuda_check.h"
@@ -27,20 +27,28 @@ __global__ void __launch_bounds__(kThreads == 32 ? 128 : kThreads)
   RowSlice<T, kThreads, kItems, kWidth> slice(x + row * columns, columns);
   T* output = y + row * columns;
   const float count = static_cast<float>(columns);
+  const float origin = to_float(x[row * columns]);  // read here: y may be x, and pass 3 overwrites it
 
-  // Pass 1: mean.
+  // Pass 1: mean, as a distance from the origin. A row in registers is kept as distances from here on.
   float sum = 0.0f;
-  slice.for_each([&](int64_t, const float(&values)[kWidth]) {
+  slice.for_each([&](int64_t, float(&values)[kWidth]) {
 #pragma unroll
-    for (int i = 0; i < kWidth; ++i) sum += values[i];
+    for (int i = 0; i < kWidth; ++i) {
+      values[i] -= origin;
+      sum += values[i];
+    }
   });
+  const float later_origin = kItems == 0 ? origin : 0.0f;
   const float mean = block_sum<kThreads>(sum) / count;
 
   // Pass 2: variance around that mean.
   float squares = 0.0f;
   slice.for_each([&](int64_t, const float(&values)[kWidth]) {
 #pragma unroll
-    for (int i = 0; i < kWidth; ++i) squares = fmaf(values[i] - mean, values[i] - mean, squares);
+    for (int i = 0; i < kWidth; ++i) {
+      const float distance = values[i] - later_origin - mean;
+      squares = fmaf(distance, distance, squares);
+    }
   });
   const float scale = rsqrtf(block_sum<kThreads>(squares) / count + eps);
 
@@ -52,7 +60,9 @@ __global__ void __launch_bounds__(kThreads == 32 ? 128 : kThreads)
     load_vector<kWidth>(bias + column, biases);
     float results[kWidth];
 #pragma unroll
-    for (int i = 0; i < kWidth; ++i) results[i] = fmaf((values[i] - mean) * scale, weights[i], biases[i]);
+    for (int i = 0; i < kWidth; ++i) {
+      results[i] = fmaf((values[i] - later_origin - mean) * scale, weights[i], biases[i]);
+    }
     store_vector<kWidth>(output + column, results);
   });
 }
