@@ -70,7 +70,7 @@ void dispatch_row(int64_t columns, bool aligned, Body&& body) {
   if (vectors <= 512) return body(Constant<256>{}, Constant<2>{}, Constant<kWidth>{});
   if (vectors <= 1024) return body(Constant<256>{}, Constant<4>{}, Constant<kWidth>{});
   if (vectors <= 2048) return body(Constant<1024>{}, Constant<2>{}, Constant<kWidth>{});
-  return body(Constant<1024>{}, Constant<0>{}, Constant<kWidth>{});
+  return body(Constant<512>{}, Constant<0>{}, Constant<kWidth>{});
 }
 
 // One thread's slice of a row. for_each(body) calls body(column, values) for each vector the thread owns, from
