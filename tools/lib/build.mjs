@@ -54,7 +54,16 @@ export async function buildNative(parameters = [], env = {}) {
  * @returns {Promise<BuildResult>}
  */
 export async function buildPackages() {
-  const parameters = ['-y', pnpmRelease, 'exec', 'turbo', 'run', 'build', '--output-logs=errors-only'];
+  const parameters = [
+    '-y',
+    pnpmRelease,
+    'exec',
+    'turbo',
+    'run',
+    'build',
+    '--output-logs=errors-only',
+    '--continue=dependencies-successful',
+  ];
   const { code, output, seconds } = await runCommand('npx', parameters);
   return { outcome: code === 0 ? 'done' : 'failed', text: 'Packages built', output, seconds };
 }

@@ -22,6 +22,7 @@ export function checkSteps(unitFilters) {
     { name: 'lint', needs: [], run: () => countCommand('node_modules/eslint/bin/eslint.js', ['.']) },
     { name: 'format', needs: [], run: () => countCommand('node_modules/prettier/bin/prettier.cjs', ['--check', '.']) },
     { name: 'structure', needs: [], run: countStructure },
+    { name: 'pages', needs: [], run: () => countCommand('tools/check-doc-code.mjs', []) },
     { name: 'pack', needs: ['build', 'native'], run: () => countTap('tools/check-packs.mjs') },
     { name: 'examples', needs: ['build', 'native'], run: () => countTap('tools/run-examples.mjs') },
   ];
