@@ -56,8 +56,9 @@ void run_attention_rows(const AttentionRows& problem, void* workspace, Visible v
     const void* keys[kChunkKeys];
     const void* values[kChunkKeys];
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t b = item / (problem.key_heads * chunks), key_head = item / chunks % problem.key_heads;
-      const int64_t first = item % chunks * kChunkKeys;
+      // Heads innermost: a token's heads are neighbours in memory.
+      const int64_t key_head = item % problem.key_heads, index = item / problem.key_heads % chunks;
+      const int64_t b = item / (problem.key_heads * chunks), first = index * kChunkKeys;
       const int64_t count = std::min(kChunkKeys, visible(b, problem.queries - 1) - first);  // the last sees most
       if (count <= 0) continue;
       for (int64_t key = 0; key < count; ++key) {
@@ -87,7 +88,7 @@ void run_attention_rows(const AttentionRows& problem, void* workspace, Visible v
         chunk.visible = seen;
         chunk.type = problem.type;
         chunk.scores = scores + row * kChunkKeys;
-        chunk.partial = partials + (item * rows + row) * stride;
+        chunk.partial = partials + (((b * problem.key_heads + key_head) * chunks + index) * rows + row) * stride;
         table.attention_chunk(chunk);
       }
     }

@@ -165,8 +165,6 @@ inline void attention_block(const AttentionTask& task, int64_t batch, int64_t he
   });
 }
 
-constexpr int64_t kPrefetchKeys = 24;  // a multiple of every kDotColumns
-
 // out[R][depth] = weights[R][count] · values[count][depth], V vectors of the depth at a time.
 template <int R, int V, typename T>
 inline void value_tile(const float* const* weights, const T* const* values, int64_t count, int64_t column, float* out,
@@ -174,53 +172,52 @@ inline void value_tile(const float* const* weights, const T* const* values, int6
   Vec sum[R][V];
 #pragma GCC unroll 4
   for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < V; ++v) sum[r][v] = Vec{};
   }
   for (int64_t key = 0; key < count; ++key) {
-    const T* ahead = values[key + kPrefetchKeys < count ? key + kPrefetchKeys : count - 1] + column;
-    for (int64_t i = 0; i < V * kLanes; i += 64 / sizeof(T)) __builtin_prefetch(ahead + i);
     Vec b[V];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < V; ++v) b[v] = load(values[key] + column + v * kLanes);
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) {
       const Vec weight = splat(weights[r][key]);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int v = 0; v < V; ++v) sum[r][v] = fma(weight, b[v], sum[r][v]);
     }
   }
 #pragma GCC unroll 4
   for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < V; ++v) store(out + r * out_stride + column + v * kLanes, sum[r][v]);
+  }
+}
+
+// Columns [column, depth) in tiles of V vectors, then of half as many, down to single columns.
+template <int R, int V, typename T>
+inline void value_columns(const float* const* weights, const T* const* values, int64_t count, int64_t column,
+                          int64_t depth, float* out, int64_t out_stride) {
+  for (; column + V * kLanes <= depth; column += V * kLanes) {
+    value_tile<R, V>(weights, values, count, column, out, out_stride);
+  }
+  if constexpr (V > 1) {
+    value_columns<R, V / 2>(weights, values, count, column, depth, out, out_stride);
+  } else {
+    for (; column < depth; ++column) {
+      for (int r = 0; r < R; ++r) {
+        float sum = 0.0f;
+        for (int64_t key = 0; key < count; ++key) sum += weights[r][key] * to_float(values[key][column]);
+        out[r * out_stride + column] = sum;
+      }
+    }
   }
 }
 
 template <int R, typename T>
 inline void value_rows(const float* const* weights, const T* const* values, int64_t count, int64_t depth, float* out,
                        int64_t out_stride) {
-  constexpr int V = kLanes == 16 ? 4 : 2;
-  int64_t column = 0;
-  for (; column + V * kLanes <= depth; column += V * kLanes) {
-    value_tile<R, V>(weights, values, count, column, out, out_stride);
-  }
-  for (; column + kLanes <= depth; column += kLanes) {
-    value_tile<R, 1>(weights, values, count, column, out, out_stride);
-  }
-  for (; column < depth; ++column) {
-    for (int r = 0; r < R; ++r) {
-      float sum = 0.0f;
-      for (int64_t key = 0; key < count; ++key) sum += weights[r][key] * to_float(values[key][column]);
-      out[r * out_stride + column] = sum;
-    }
-  }
-}
-
-template <typename T>
-inline void prefetch_row(const T* row, int64_t count) {
-  constexpr int64_t kLineElements = 64 / sizeof(T);
-  for (int64_t i = 0; i < count; i += kLineElements) __builtin_prefetch(row + i);
+  constexpr int V = R == 1 ? 8 : kLanes == 16 || R == 2 ? 4 : 2;  // what the registers hold
+  value_columns<R, V>(weights, values, count, 0, depth, out, out_stride);
 }
 
 inline void attention_chunk(const AttentionChunk& chunk) {
@@ -233,15 +230,7 @@ inline void attention_chunk(const AttentionChunk& chunk) {
       keys[key] = static_cast<const T*>(chunk.key_rows[key]);
       values[key] = static_cast<const T*>(chunk.value_rows[key]);
     }
-    // A few keys at a time, while those of the next step are on their way: rows that lie far apart are not
-    // prefetched by the processor itself.
-    for (int64_t key = 0; key < chunk.count; key += kPrefetchKeys) {
-      const int64_t take = chunk.count - key < kPrefetchKeys ? chunk.count - key : kPrefetchKeys;
-      for (int64_t next = key + take; next < chunk.count && next < key + take + kPrefetchKeys; ++next) {
-        prefetch_row(keys[next], chunk.depth);
-      }
-      dot_block(chunk.q, chunk.depth, chunk.rows, keys + key, take, chunk.depth, chunk.scores + key, kChunkKeys);
-    }
+    dot_block(chunk.q, chunk.depth, chunk.rows, keys, chunk.count, chunk.depth, chunk.scores, kChunkKeys);
     for (int64_t row = 0; row < chunk.rows; ++row) {
       float* partial = chunk.partial + row * stride;
       partial[0] = kMinusInfinity;

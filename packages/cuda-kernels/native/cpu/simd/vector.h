@@ -74,19 +74,22 @@ LIMEN_INLINE Vec load(const float* from) {
   return value;
 }
 
-LIMEN_INLINE Vec load(const BF16* from) {
+// kLanes 16-bit values, each in 32 bits.
+LIMEN_INLINE BitVec load_halves(const void* from) {
 #if defined(__AVX512F__)
-  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
-  return (Vec)_mm512_slli_epi32(wide, 16);
+  return (BitVec)_mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(from)));
 #elif defined(__AVX2__)
-  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-  return (Vec)_mm256_slli_epi32(wide, 16);
+  return (BitVec)_mm256_cvtepu16_epi32(_mm_loadu_si128(static_cast<const __m128i*>(from)));
+#elif defined(__x86_64__)
+  return (BitVec)_mm_unpacklo_epi16(_mm_loadl_epi64(static_cast<const __m128i*>(from)), _mm_setzero_si128());
 #else
   HalfVec half;
   memcpy(&half, from, sizeof(half));
-  return (Vec)(__builtin_convertvector(half, BitVec) << 16);
+  return __builtin_convertvector(half, BitVec);
 #endif
 }
+
+LIMEN_INLINE Vec load(const BF16* from) { return (Vec)(load_halves(from) << 16); }
 
 LIMEN_INLINE Vec load(const F16* from) {
 #if defined(__AVX512F__)
@@ -98,9 +101,7 @@ LIMEN_INLINE Vec load(const F16* from) {
   memcpy(&half, from, sizeof(half));
   return (Vec)vcvt_f32_f16(half);
 #else
-  HalfVec half;
-  memcpy(&half, from, sizeof(half));
-  const BitVec wide = __builtin_convertvector(half, BitVec);
+  const BitVec wide = load_halves(from);
   const BitVec rest = (wide & 0x7fffu) << 13;
   const BitVec finite = (BitVec)((Vec)rest * splat(0x1p112f));
   return (Vec)((wide & 0x8000u) << 16 | (rest >= 0x0f800000u ? (rest | 0x70000000u) : finite));
@@ -112,6 +113,12 @@ LIMEN_INLINE Vec load(const int8_t* from) {
   return (Vec)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
 #elif defined(__AVX2__)
   return (Vec)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+#elif defined(__x86_64__)
+  int32_t four;
+  memcpy(&four, from, sizeof(four));
+  const __m128i bytes = _mm_cvtsi32_si128(four);
+  const __m128i words = _mm_unpacklo_epi8(bytes, bytes);
+  return (Vec)_mm_cvtepi32_ps(_mm_srai_epi32(_mm_unpacklo_epi16(words, words), 24));  // the top byte, with its sign
 #else
   ByteVec bytes;
   memcpy(&bytes, from, sizeof(bytes));

@@ -1,7 +1,7 @@
 // Compares the CPU kernels with plain double-precision loops, for every instruction set this machine has.
 //
 //   limen_cpu_kernels_test [seed]    random ragged shapes, all storage types; exit code 1 on a mismatch
-//   limen_cpu_kernels_test --bench   GFLOP/s and GB/s of typical shapes
+//   limen_cpu_kernels_test --bench [text]   GFLOP/s and GB/s of typical shapes (those whose label has the text)
 //
 // Outputs start poisoned. Every case runs with one thread and with three, and must give the same bits.
 
@@ -27,9 +27,10 @@ double activate(double x, int activation) {
   return x;
 }
 
+// Sums of some thousand terms of f32 deviate by about 1e-5; the rest is the rounding of the output.
 double tolerance(DType dtype, double expected) {
   const double relative = dtype == DType::kF32 ? 2e-6 : dtype == DType::kF16 ? 0x1p-10 : 0x1p-8;
-  return 5e-6 + relative * std::fabs(expected);
+  return 1.5e-5 + relative * std::fabs(expected);
 }
 
 // Runs `call` on a poisoned y with one thread and with three, and compares with `expected(index)`.
@@ -173,7 +174,7 @@ void test_attention(DType dtype, int64_t batch, int64_t queries, int64_t keys, i
       }
     }
   }
-  const double scale = pick(0, 1) ? 0 : 0.3;
+  const double scale = pick(0, 1) ? 0 : 0.7 / std::sqrt(double(depth));
   const double factor = scale != 0 ? scale : 1 / std::sqrt(double(depth));
   const TensorView q_view = q.narrowed(2, 1, heads), k_view = k.narrowed(1, 0, keys), v_view = v.narrowed(1, 0, keys);
   Op op("attention");
@@ -281,7 +282,7 @@ void test_all(int rounds) {
 int main(int count, char** arguments) {
   using namespace limen::cpu;
   if (count > 1 && std::string(arguments[1]) == "--bench") {
-    test::run_benchmarks();
+    test::run_benchmarks(count > 2 ? arguments[2] : "");
     return 0;
   }
   if (count > 1) test::random_source().seed(static_cast<unsigned>(std::atoi(arguments[1])));

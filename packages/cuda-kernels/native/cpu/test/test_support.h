@@ -130,6 +130,6 @@ class Op {
   size_t workspace_bytes_ = 0;
 };
 
-void run_benchmarks();
+void run_benchmarks(const char* filter);
 
 }  // namespace limen::cpu::test
