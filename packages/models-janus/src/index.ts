@@ -25,3 +25,6 @@ export {
 export { CheckpointLoader } from './weights/checkpoint-loader.js';
 export type { Quantization } from './weights/layer-loader.js';
 export { RandomLoader } from './weights/random-loader.js';
+export { type DrawnImage, encodeImage, type EncodeImageOptions } from './image/encode-image.js';
+export { loadImage } from './image/decode-image.js';
+export type { RgbImage } from './image/rgb-image.js';

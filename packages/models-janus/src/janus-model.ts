@@ -12,7 +12,7 @@ import type { DrawnImage } from './image/encode-image.js';
 import { janusTokens } from './janus-pro/special-tokens.js';
 import type { JanusPro } from './janus-pro/janus-pro.js';
 import { type LoadedJanus, loadJanus, type LoadOptions } from './janus-pro/load-janus.js';
-import { conversationPrompt, drawingPrompt, expandImages, requireRoom } from './janus-pro/prompt.js';
+import { conversationPieces, drawingPieces, encodePieces, expandImages, requireImageCount, requireRoom } from './janus-pro/prompt.js';
 import { StopStrings } from './tokenizer/stop-strings.js';
 import { TextStream } from './tokenizer/text-stream.js';
 import type { Tokenizer } from './tokenizer/tokenizer.js';
@@ -157,7 +157,7 @@ export class JanusModel implements Disposable {
       throw new InvalidArgumentError(`draw: guidance is not allowed: expected 0 to 100, got ${guidance}.`, { option: 'guidance' });
     }
     const { tokens, imageCode } = this.network.config;
-    const ids = this.tokenizer.encode(drawingPrompt(prompt));
+    const ids = encodePieces(this.tokenizer, drawingPieces(prompt));
     requireRoom(ids.length, imageCode.gridSize ** 2, this.contextLength);
     const base = resolveSampling(options, 1);
     const report = async (codes: Int32Array[], done: number, total: number) => {
@@ -195,8 +195,9 @@ export class JanusModel implements Disposable {
   async *#generate(requests: readonly ChatRequest[]): AsyncGenerator<{ row: number; chunk: TextChunk }> {
     const { tokens, vision } = this.network.config;
     const prompts = requests.map(({ messages }) => {
-      const text = conversationPrompt(messages.map(({ role, content }) => ({ role, content: contentText(content) })));
-      return expandImages(this.tokenizer.encode(text), tokens, vision.imageTokens);
+      const ids = encodePieces(this.tokenizer, conversationPieces(messages));
+      requireImageCount(ids, tokens, messages.flatMap(({ content }) => imagesOf(content)).length);
+      return expandImages(ids, tokens, vision.imageTokens);
     });
     const longest = Math.max(...prompts.map((prompt) => prompt.length));
     const room = requireRoom(longest, 1, this.contextLength);
@@ -214,23 +215,26 @@ export class JanusModel implements Disposable {
       completionTokens: 0,
       ended: false,
     }));
+    // A model that goes on with the user's turn has ended its own.
+    const ends = [tokens.eos, this.tokenizer.tokenId(janusTokens.user) ?? tokens.eos];
     const generation = generateText(this.network, {
       prompts,
       imageToken: tokens.imagePlaceholder,
       pixels,
       sampling: requests.map((request) => resolveSampling(request, 0)),
       maxNewTokens,
-      stopTokens: [tokens.eos],
+      stopTokens: ends,
       stepRunner: this.#stepRunner,
       signal: requests[0]?.signal,
     });
     for await (const { row, token, last } of generation) {
       const state = rows[row];
       if (state === undefined || state.ended) continue;
-      const isEnd = token === tokens.eos;
+      const isEnd = ends.includes(token);
       state.completionTokens++;
       const isLast = last || state.completionTokens >= (wanted[row] ?? maxNewTokens);
-      const piece = isEnd ? '' : state.stream.push(token);
+      // A vocabulary may be padded with ids that stand for nothing.
+      const piece = isEnd || this.tokenizer.meaningOf(token) === undefined ? '' : state.stream.push(token);
       const { text, stopped } = state.stops.push(piece + (isLast ? state.stream.end() : ''));
       state.ended = isLast || stopped;
       const rest = state.ended && !stopped ? state.stops.end() : '';
@@ -256,12 +260,6 @@ export class JanusModel implements Disposable {
   [Symbol.dispose](): void {
     this.network[Symbol.dispose]();
   }
-}
-
-/** Text of a message with a placeholder for every picture. */
-function contentText(content: ChatMessage['content']): string {
-  if (typeof content === 'string') return content;
-  return content.map((part) => (part.type === 'text' ? part.text : `${janusTokens.imagePlaceholder}\n`)).join('');
 }
 
 function imagesOf(content: ChatMessage['content']): ImageInput[] {

@@ -4,6 +4,7 @@ import { PagedCache } from '@limen/kv-cache';
 import { copy, empty, guidanceMix, sample, type Tensor } from '@limen/tensor';
 
 import type { JanusPro } from '../janus-pro/janus-pro.js';
+import { unconditionalIds } from '../janus-pro/prompt.js';
 import { DecodeStep } from '../llama/key-value-step.js';
 import { DecodeState } from './decode-state.js';
 import { cacheFor, prefill } from './generate-text.js';
@@ -25,11 +26,6 @@ export interface ImageGeneration {
   /** Codes known so far, row-major, one array per picture; called every `reportEvery` codes. */
   readonly onCodes?: ((codes: Int32Array[], done: number, total: number) => void | Promise<void>) | undefined;
   readonly reportEvery?: number | undefined;
-}
-
-/** The conditional prompt with everything between its first and its last token replaced by padding. */
-export function unconditionalPrompt(prompt: readonly number[], padToken: number): number[] {
-  return prompt.map((id, index) => (index === 0 || index === prompt.length - 1 ? id : padToken));
 }
 
 /**
@@ -70,7 +66,7 @@ export async function generateImageCodes(model: JanusPro, request: ImageGenerati
   const { device, dtype } = model;
   const total = model.config.imageCode.gridSize ** 2;
   const { reportEvery = model.config.imageCode.gridSize } = request;
-  const rows = [...prompts, ...prompts.map((prompt) => unconditionalPrompt(prompt, padToken))];
+  const rows = [...prompts, ...prompts.map((prompt) => unconditionalIds(prompt, padToken))];
 
   using batch = new PromptBatch(rows, -1, device);
   using cache = cacheFor(model, batch.lengths, total, { device, dtype });

@@ -2,7 +2,8 @@
 
 import { fromArray, imageToBytes, read, type Tensor } from '@limen/tensor';
 
-import { generateImageCodes, unconditionalPrompt } from '../generation/generate-images.js';
+import { generateImageCodes } from '../generation/generate-images.js';
+import { unconditionalIds } from '../janus-pro/prompt.js';
 import { runEagerly, type StepRunnerFactory } from '../generation/step-runner.js';
 import { PrefillStep } from '../llama/key-value-step.js';
 import { channelsFirst, type GoldenRun, runCaptured, Sightings } from './golden-run.js';
@@ -49,7 +50,7 @@ async function guidedLogits({ network }: GoldenRun, prompt: readonly number[], c
   const { device } = network;
   const integers = (values: readonly number[]) => fromArray(values, [1, values.length], { dtype: 'i32', device });
   const rows: Float32Array[] = [];
-  for (const ids of [prompt, unconditionalPrompt(prompt, network.config.tokens.pad)]) {
+  for (const ids of [prompt, unconditionalIds(prompt, network.config.tokens.pad)]) {
     using promptIds = integers(ids);
     using codeIds = integers(codes.slice(0, -1));
     using promptRows = network.decoder.embed(promptIds);

@@ -1,8 +1,7 @@
 // Golden checks before the network: token ids, prompts, pixels.
 
-import { drawingPrompt, expandImages } from '../janus-pro/prompt.js';
+import { drawingPieces, encodePieces, expandImages, unconditionalIds } from '../janus-pro/prompt.js';
 import { loadImage } from '../image/decode-image.js';
-import { unconditionalPrompt } from '../generation/generate-images.js';
 import type { GoldenRun } from './golden-run.js';
 import { channelsFirst } from './golden-run.js';
 import { compareHidden, compareIds, tolerances } from './verdict.js';
@@ -34,9 +33,9 @@ export function checkPrompts({ golden, tokenizer, network, report }: GoldenRun):
   for (const name of ['img0', 'img1']) {
     const { text, cond_ids = [] } = golden.prompt(name);
     const words = /^<\|User\|>: ([\s\S]*)\n\n<\|Assistant\|>:<begin_of_image>$/.exec(text)?.[1] ?? text;
-    const ids = tokenizer.encode(drawingPrompt(words));
+    const ids = encodePieces(tokenizer, drawingPieces(words));
     report(compareIds(`${name}.cond_ids`, ids, cond_ids));
-    report(compareIds(`${name}.uncond_ids`, unconditionalPrompt(ids, tokens.pad), golden.tensor(`${name}.uncond_ids`).values));
+    report(compareIds(`${name}.uncond_ids`, unconditionalIds(ids, tokens.pad), golden.tensor(`${name}.uncond_ids`).values));
   }
 }
 

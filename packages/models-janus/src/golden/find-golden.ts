@@ -20,7 +20,9 @@ export function repositoryRoot(): string {
 export function findGoldenFolder(name: string): FoundFolder {
   const root = repositoryRoot();
   const places = [join(root, 'fixtures', 'golden'), process.env.LIMEN_GOLDEN, resolve(root, '..', 'shared', 'golden')];
-  return firstWith(places, name, 'golden.json');
+  // `original/` shares the recordings of the folder above it.
+  const required = name.endsWith('/original') ? '../golden.json' : 'golden.json';
+  return firstWith(places, name, required);
 }
 
 /** Looks for a folder of another kind of reference data beside the repository, e.g. `tokenizers/deepseek-llm`. */
@@ -34,7 +36,7 @@ function firstWith(places: readonly (string | undefined)[], name: string, requir
   for (const place of places) {
     if (place === undefined) continue;
     const path = join(place, name);
-    if (existsSync(join(path, requiredFile))) return { path };
+    if (existsSync(path) && existsSync(join(path, requiredFile))) return { path };
     tried.push(path);
   }
   return { reason: `${requiredFile} of ${name} not found in ${tried.join(', ')}` };

@@ -68,7 +68,9 @@ export class PlacedTensor implements Disposable {
     scatter(restored, dense, this.#array, this.tensor.strides, this.tensor.offset);
     const after = restored.storage.bytes;
     let strayBytes = 0;
-    for (let index = 0; index < bytes.length; index++) if (bytes[index] !== after[index]) strayBytes++;
+    if (Buffer.compare(bytes, after) !== 0) {
+      for (let index = 0; index < bytes.length; index++) if (bytes[index] !== after[index]) strayBytes++;
+    }
     return { values, strayBytes };
   }
 
@@ -78,15 +80,17 @@ export class PlacedTensor implements Disposable {
   }
 }
 
-/** Writes dense elements into a strided place of a flat CPU tensor. */
+/** Writes dense elements into a strided place of a flat CPU tensor, a run of neighbouring elements at a time. */
 function scatter(flat: Tensor, dense: Uint8Array, { dtype, shape }: CaseArray, strides: readonly number[], offset: number): void {
   const width = bytesOf(dtype);
   const target = flat.storage.bytes;
+  const run = (strides.at(-1) ?? 1) === 1 ? (shape.at(-1) ?? 1) : 1;
   const index = new Array<number>(shape.length).fill(0);
-  for (let at = 0; at < dense.byteLength / width; at++) {
+  const first = run === 1 ? shape.length - 1 : shape.length - 2;
+  for (let at = 0; at < dense.byteLength; at += run * width) {
     const element = index.reduce((sum, position, axis) => sum + position * (strides[axis] ?? 0), offset);
-    target.set(dense.subarray(at * width, (at + 1) * width), element * width);
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
+    target.set(dense.subarray(at, at + run * width), element * width);
+    for (let axis = first; axis >= 0; axis--) {
       index[axis] = (index[axis] ?? 0) + 1;
       if ((index[axis] ?? 0) < (shape[axis] ?? 0)) break;
       index[axis] = 0;
