@@ -1,6 +1,6 @@
 // One captured step per bucket of sizes: a request of any size runs in the smallest bucket that holds it.
 
-import { smallestBucket } from './bucket-sizes.js';
+import { findBucket } from './bucket-sizes.js';
 import { CapturedStep, type CapturedStepStatistics } from './captured-step.js';
 
 /** What a bucket is made of: memory at fixed addresses and the step over it. */
@@ -57,7 +57,7 @@ export class BucketedSteps<Program extends BucketProgram> implements Disposable 
   }
 
   #entry(size: number): Entry<Program> {
-    const fitting = smallestBucket(this.#options.buckets, size);
+    const fitting = findBucket(this.#options.buckets, size);
     const bucket = fitting ?? size;
     let entry = this.#open.get(bucket);
     if (entry === undefined) {
