@@ -10,7 +10,7 @@ import { repositoryRoot } from './lib/repository.mjs';
 import { printStep } from './lib/step-line.mjs';
 
 /** Folder of the CUDA build, relative to packages/cuda-kernels. */
-const cudaBuildFolder = 'build/sm_90a';
+const cudaBuildFolder = 'build-cuda';
 
 /**
  * @returns {Promise<string>} absolute path of the addon

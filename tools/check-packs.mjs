@@ -104,6 +104,15 @@ async function checkLoading({ name, manifest }) {
   }
 }
 
+/** @param {PackedPackage} packed */
+async function checkCommands({ name, installed, manifest }) {
+  for (const [command, file] of Object.entries(manifest.bin ?? {})) {
+    const cwd = join(out, 'consumer');
+    const { code, output } = await runCommand(process.execPath, [join(installed, file), '--help'], { cwd });
+    report(code === 0, `${name} installs a ${command} command that runs`, output);
+  }
+}
+
 rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, 'consumer'), { recursive: true });
 const names = listPackages(repositoryRoot).filter(
@@ -114,4 +123,5 @@ for (const packed of packages) linkDependencies(packed);
 for (const packed of packages) {
   await checkContents(packed);
   await checkLoading(packed);
+  await checkCommands(packed);
 }
