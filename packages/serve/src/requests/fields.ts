@@ -16,7 +16,7 @@ export function describeValue(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'string')
     return value.length <= 40 ? JSON.stringify(value) : `a text of ${value.length} characters`;
-  return typeof value === 'object' ? 'an object' : String(value as number | boolean);
+  return typeof value === 'object' ? 'an object' : String(value);
 }
 
 /** The error for a value that is not what it should be. */

@@ -12,6 +12,8 @@ export type ImageFormat = 'png' | 'jpeg' | 'webp';
 export interface ValidImageRequest {
   readonly request: DrawRequest;
   readonly format: ImageFormat;
+  /** 1 to 100, for JPEG and WebP. */
+  readonly quality: number | undefined;
   readonly stream: boolean;
 }
 
@@ -34,7 +36,8 @@ export function validateImageRequest(body: unknown, model: ModelFacts): ValidIma
     seed: fields.seed,
     previews: stream ? (fields.partial_images ?? 0) : 0,
   };
-  return { request, format: fields.output_format ?? 'png', stream };
+  const quality = fields.output_compression === undefined ? undefined : Math.max(1, fields.output_compression);
+  return { request, format: fields.output_format ?? 'png', quality, stream };
 }
 
 function imageBody({ imageSize, contextLength }: ModelFacts) {
@@ -56,6 +59,6 @@ function imageBody({ imageSize, contextLength }: ModelFacts) {
     quality: optional(oneOf(['auto', 'standard', 'medium'])),
     background: optional(oneOf(['auto', 'opaque'])),
     style: unsupported(),
-    output_compression: unsupported(100),
+    output_compression: optional(integer({ min: 0, max: 100 })),
   });
 }

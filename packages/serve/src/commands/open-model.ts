@@ -1,0 +1,49 @@
+// Loads the model that a command was asked to use, with progress on standard error.
+
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+import type { JanusModel } from '@limen/models-janus';
+
+import { defaultModel } from '../default-model.js';
+import { ProgressBar } from '../terminal/progress-bar.js';
+import type { ModelOptions } from './options.js';
+import { selectDevice } from './select-device.js';
+
+/**
+ * The model, which the caller disposes.
+ *
+ * @throws {DeviceNotAvailableError} before anything is read
+ * @throws what `loadModel` throws
+ */
+export async function openModel(options: ModelOptions): Promise<JanusModel> {
+  const { device, note } = selectDevice(options.device);
+  if (note !== undefined) console.error(note);
+  const folder = modelFolder(options.model);
+  const [{ loadModel }, { stepRunner }] = await Promise.all([
+    import('@limen/models-janus'),
+    import('@limen/graph-runtime'),
+  ]);
+  const bar = new ProgressBar('Loading the model');
+  try {
+    const model = await loadModel(folder, {
+      device,
+      dtype: options.dtype,
+      quantization: options.quantization,
+      stepRunner,
+      onProgress: ({ loaded, total }) => bar.update(loaded, total),
+    });
+    bar.finish(`${model.name} (${model.device}, ${model.dtype})`);
+    return model;
+  } catch (error) {
+    bar.clear();
+    throw error;
+  }
+}
+
+function modelFolder(named: string | undefined): string {
+  if (named !== undefined && named !== '') return existsSync(named) ? resolve(named) : named;
+  const { folder, notice } = defaultModel();
+  console.error(notice);
+  return folder;
+}
