@@ -15,6 +15,7 @@ export { SequentialEngine, type SequentialEngineOptions } from './engine/sequent
 export { EngineClosedError, type EngineClosedCode } from './errors/engine-closed-error.js';
 export { QueueFullError } from './errors/queue-full-error.js';
 export { RequestError, type RequestErrorFacts } from './errors/request-error.js';
+export { closeServer } from './http/close-server.js';
 export { createServer, type ServerOptions } from './http/create-server.js';
 export { validateChatRequest, type ValidChatRequest } from './requests/chat-request.js';
 export { type ImageFormat, validateImageRequest, type ValidImageRequest } from './requests/image-request.js';

@@ -64,7 +64,10 @@ async function run(options: ServeOptions): Promise<void> {
       `serve: ${host} can be reached from other machines and there is no key: expected --api-key or LIMEN_API_KEY. Set one, or listen on 127.0.0.1.`,
     );
   }
-  const { createServer } = await import('../http/create-server.js');
+  const [{ createServer }, { closeServer }] = await Promise.all([
+    import('../http/create-server.js'),
+    import('../http/close-server.js'),
+  ]);
   const model = await openModel(options);
   const ending = nextEnding();
   await using engine = new SequentialEngine(model, { maxWaiting, onFailure: ending.fail });
@@ -76,7 +79,7 @@ async function run(options: ServeOptions): Promise<void> {
   if (failure === undefined) console.error('Finishing running requests.');
   // The address stays open and answers 503, so that a balancer learns where not to send.
   const finished = await engine.drain(drainSeconds * 1000);
-  await app.close();
+  await closeServer(app);
   if (failure !== undefined) throw failure;
   console.error(finished ? 'Stopped.' : 'Stopped; some requests were cancelled.');
 }

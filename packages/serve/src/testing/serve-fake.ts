@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
 
 import { SequentialEngine, type SequentialEngineOptions } from '../engine/sequential-engine.js';
+import { closeServer } from '../http/close-server.js';
 import { createServer, type ServerOptions } from '../http/create-server.js';
 import { FakeModel } from './fake-model.js';
 
@@ -39,7 +40,7 @@ export async function serveFake(
       }),
     async [Symbol.asyncDispose]() {
       await engine.drain(0);
-      await app.close();
+      await closeServer(app, 50);
     },
   };
 }
