@@ -1,5 +1,5 @@
-// Philox4x32 with 10 rounds: random numbers as a pure function of (key, counter), so that a draw depends on the seed and
-// the token's place in its sequence and on nothing else: not on the batch, the grid or what ran before.
+// Philox4x32 with 10 rounds: random numbers as a pure function of (key, counter), so that a draw depends on the seed
+// and the token's place in its sequence and on nothing else: not on the batch, the grid or what ran before.
 // Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 // The TypeScript twin, with the published known answers as its test, is packages/tensor/src/philox.ts.
 

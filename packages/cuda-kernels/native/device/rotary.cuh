@@ -1,8 +1,9 @@
 // What the two rotary embeddings share: the frequencies of the channel pairs, made on the host, and the cosines and
 // sines of one token, made once per block in shared memory.
 //
-// The frequencies are f32(1 / f32(base^f32(2j / R))), the arithmetic of the models' own Python code, so that positions in the
-// thousands meet the same angles. They travel in the launch parameters: nothing to allocate, nothing to keep alive.
+// The frequencies are f32(1 / f32(base^f32(2j / R))), the arithmetic of the models' own Python code, so that
+// positions in the thousands meet the same angles. They travel in the launch parameters: nothing to allocate,
+// nothing to keep alive.
 
 #pragma once
 
@@ -31,8 +32,8 @@ struct RotaryFrequencies {
 inline const RotaryFrequencies& rotary_frequencies(const char* op, double base, int64_t rotary_dimensions) {
   const int64_t pairs = rotary_dimensions / 2;
   if (pairs < 0 || pairs > kMaxRotaryPairs || rotary_dimensions % 2 != 0) {
-    throw OpError("SHAPE_MISMATCH", std::string(op) + ": rotaryDimensions is not allowed: expected an even number up to " +
-                                        std::to_string(2 * kMaxRotaryPairs) + ", got " +
+    throw OpError("SHAPE_MISMATCH", std::string(op) + ": rotaryDimensions is not allowed: expected an even number " +
+                                        "up to " + std::to_string(2 * kMaxRotaryPairs) + ", got " +
                                         std::to_string(rotary_dimensions));
   }
   thread_local RotaryFrequencies table;

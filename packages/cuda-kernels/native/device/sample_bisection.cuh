@@ -1,5 +1,6 @@
-// Top-k and top-p thresholds of a row by bisection, without sorting it: for distributions so flat that the candidates do
-// not fit in shared memory. Each pass over the row weighs it at three thresholds and narrows the range to a quarter.
+// Top-k and top-p thresholds of a row by bisection, without sorting it: for distributions so flat that the
+// candidates do not fit in shared memory. Each pass over the row weighs it at three thresholds and narrows the range
+// to a quarter.
 
 #pragma once
 

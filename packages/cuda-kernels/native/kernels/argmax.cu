@@ -3,11 +3,12 @@
 //   x    [..., V]  f32 | f16 | bf16  contiguous, any alignment (16 bytes is fast)
 //   ids  [...]     i32
 //
-// Equal values give the lowest index; NaN never wins; a row of only NaN gives 0. The result does not depend on the grid.
+// Equal values give the lowest index; NaN never wins; a row of only NaN gives 0. The result does not depend on the
+// grid.
 //
-// Launch: pass 1, blocks of 256 threads over (piece of a row, row), as many pieces as fill the device when rows are few;
-// pass 2, one warp per row over the pieces. Workspace: 8 bytes per piece and row. Bound by memory for many rows, by
-// latency for one.
+// Launch: pass 1, blocks of 256 threads over (piece of a row, row), as many pieces as fill the device when rows are
+// few; pass 2, one warp per row over the pieces. Workspace: 8 bytes per piece and row. Bound by memory for many
+// rows, by latency for one.
 
 #include "core/cuda_check.h"
 #include "core/dtype_dispatch.h"

@@ -3,10 +3,10 @@
 //   x  [...]  any of f32 | f16 | bf16 | f8e4m3 | i32 | i8 | u8  contiguous, any alignment (16 bytes is fast)
 //   y  [...]  any of the same, chosen by the dtype of y
 //
-// Launch: device/elementwise.cuh. Bound by memory. To a floating type: round to nearest even, f8e4m3 saturates at ±448.
-// To an integer: truncate towards zero, saturate, NaN becomes 0. Values pass through f32, which every source type but
-// i32 fits exactly; an i32 beyond 2^24 is rounded to nearest on its way to a floating type and saturates on its way to a
-// smaller integer.
+// Launch: device/elementwise.cuh. Bound by memory. To a floating type: round to nearest even, f8e4m3 saturates at
+// ±448. To an integer: truncate towards zero, saturate, NaN becomes 0. Values pass through f32, which every source
+// type but i32 fits exactly; an i32 beyond 2^24 is rounded to nearest on its way to a floating type and saturates on
+// its way to a smaller integer.
 
 #include <cuda_fp8.h>
 

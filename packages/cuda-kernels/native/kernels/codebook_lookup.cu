@@ -1,12 +1,12 @@
-// codebook_lookup: y[i] = codebook[ids[i]], divided by max(‖codebook[ids[i]]‖₂, 1e-12) when normalize is set; an id outside
-// [0, V) gives a row of zeros.
+// codebook_lookup: y[i] = codebook[ids[i]], divided by max(‖codebook[ids[i]]‖₂, 1e-12) when normalize is set; an id
+// outside [0, V) gives a row of zeros.
 //
 //   ids       [...]     i32  contiguous
 //   codebook  [V, C]    f32 | f16 | bf16  contiguous, any alignment
 //   y         [..., C]  dtype of codebook
 //
-// Launch: one row per warp, eight rows per block. Codes are short (C = 8 in VQ-16), so lanes take single elements and a
-// long row is walked twice. f32 norm, one rounding.
+// Launch: one row per warp, eight rows per block. Codes are short (C = 8 in VQ-16), so lanes take single elements
+// and a long row is walked twice. f32 norm, one rounding.
 // Source: https://arxiv.org/abs/2110.04627 (ℓ₂-normalised codes)
 
 #include "core/cuda_check.h"

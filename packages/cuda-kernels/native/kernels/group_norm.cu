@@ -1,20 +1,20 @@
-// group_norm: y = act((x − mean) / √(variance + eps) · weight + bias), statistics per image over all pixels and the C / G
-// neighbouring channels of a group; act is nothing or silu.
+// group_norm: y = act((x − mean) / √(variance + eps) · weight + bias), statistics per image over all pixels and the
+// C / G neighbouring channels of a group; act is nothing or silu.
 //
 //   x       [B, H, W, C]  f32 | f16 | bf16  contiguous, channels last, any alignment (16 bytes is fast)
 //   weight  [C]           dtype of x
 //   bias    [C]           dtype of x
 //   y       [B, H, W, C]  dtype of x; may be x itself
 //
-// Launch: three passes over B images × P runs of pixels, P chosen so that about a thousand blocks of 256 threads share the
-// work however large the image.
+// Launch: three passes over B images × P runs of pixels, P chosen so that about a thousand blocks of 256 threads
+// share the work however large the image.
 //   1. group_norm_partial: mean and sum of squared distances of each group in each run → workspace
 //   2. group_norm_merge: one warp per group merges its runs → mean and 1/σ in the workspace
 //   3. group_norm_apply: normalises; a thread keeps the constants of its channels in registers and walks down the run
-// Accuracy: a run's sums are taken around its own first value, and runs are merged by their means, so a mean far from zero
-// costs no digits; all in f32. No atomics: the result is the same every time.
-// Shared memory: 8 bytes per thread and vector element (16 KiB). Bound by memory: x is read twice, the second time often
-// from L2. Channels that do not form whole vectors take a slower scalar path.
+// Accuracy: a run's sums are taken around its own first value, and runs are merged by their means, so a mean far
+// from zero costs no digits; all in f32. No atomics: the result is the same every time.
+// Shared memory: 8 bytes per thread and vector element (16 KiB). Bound by memory: x is read twice, the second time
+// often from L2. Channels that do not form whole vectors take a slower scalar path.
 // Source: https://arxiv.org/abs/1803.08494
 
 #include <numeric>
@@ -31,9 +31,9 @@ namespace {
 
 constexpr int kThreads = 256;
 
-// How the work is shared out. A block holds `lanes` pixels side by side, `vectors` threads on each; when a pixel is longer
-// than a block, the block walks over it in rounds. A part is what one sum covers: a whole group, or, so that no part
-// straddles two rounds, an even share of it.
+// How the work is shared out. A block holds `lanes` pixels side by side, `vectors` threads on each; when a pixel is
+// longer than a block, the block walks over it in rounds. A part is what one sum covers: a whole group, or, so that
+// no part straddles two rounds, an even share of it.
 struct Partition {
   int64_t pixels;  // per image
   int64_t channels;
@@ -57,7 +57,8 @@ Partition partition_of(const TensorView& x, int64_t groups, int width) {
   partition.vectors = static_cast<int>(vectors < kThreads ? vectors : kThreads);
   partition.lanes = kThreads / partition.vectors;
   const int64_t per_group = partition.channels_per_group();
-  partition.part_channels = static_cast<int>(vectors <= kThreads ? per_group : std::gcd(per_group, int64_t{kThreads} * width));
+  const int64_t shared_out = std::gcd(per_group, int64_t{kThreads} * width);
+  partition.part_channels = static_cast<int>(vectors <= kThreads ? per_group : shared_out);
   const int64_t wanted = 1024 / x.shape[0] + 1;
   const int64_t possible = (partition.pixels + 2 * partition.lanes - 1) / (2 * partition.lanes);
   const int64_t runs = wanted < possible ? wanted : possible;

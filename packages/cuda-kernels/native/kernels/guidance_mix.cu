@@ -31,8 +31,8 @@ void launch_guidance_mix(const OpCall& call) {
   const float weight = static_cast<float>(call.number(0));
   dispatch_float(conditional.dtype, "guidance_mix", [&](auto tag) {
     using T = typename decltype(tag)::type;
-    launch_zip(static_cast<cudaStream_t>(call.stream), conditional.as<const T>(), unconditional.as<const T>(), y.as<T>(),
-               y.size(), y.size(), GuidanceMix<T>{weight});
+    launch_zip(static_cast<cudaStream_t>(call.stream), conditional.as<const T>(), unconditional.as<const T>(),
+               y.as<T>(), y.size(), y.size(), GuidanceMix<T>{weight});
   });
 }
 

@@ -5,9 +5,9 @@
 //   bias    [C]       dtype of x
 //   y       [..., C]  dtype of x; may be x itself
 //
-// Launch: one row per warp (C ≤ 128 vectors of 16 bytes; four rows per block) or per block of 256 to 1024 threads; the row
-// stays in registers up to 2048 vectors. Shared memory: one float per warp. f32 sums of distances from the row's first
-// element, and a second pass for the variance, so a mean far from zero costs no accuracy. Bound by memory.
+// Launch: one row per warp (C ≤ 128 vectors of 16 bytes; four rows per block) or per block of 256 to 1024 threads;
+// the row stays in registers up to 2048 vectors. Shared memory: one float per warp. f32 sums of distances from the
+// row's first element, and a second pass for the variance, so a mean far from zero costs no accuracy. Bound by memory.
 // Source: https://arxiv.org/abs/1607.06450
 
 #include "core/cuda_check.h"

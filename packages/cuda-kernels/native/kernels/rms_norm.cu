@@ -5,9 +5,9 @@
 //   y       [..., C]  dtype of x; may be x itself
 //   castBeforeWeight  1: x/rms is rounded to the dtype before the product with weight (Llama); 0: one rounding (GLM)
 //
-// Launch: one row per warp (C ≤ 128 vectors of 16 bytes; four rows per block) or per block of 256 to 1024 threads; the row
-// stays in registers up to 2048 vectors. Shared memory: one float per warp. f32 sums. Bound by memory: reads x and
-// writes y once; the weight stays in L2.
+// Launch: one row per warp (C ≤ 128 vectors of 16 bytes; four rows per block) or per block of 256 to 1024 threads;
+// the row stays in registers up to 2048 vectors. Shared memory: one float per warp. f32 sums. Bound by memory: reads
+// x and writes y once; the weight stays in L2.
 // Source: https://arxiv.org/abs/1910.07467
 
 #include "core/cuda_check.h"

@@ -5,8 +5,8 @@
 //   y          [B, T, H, D]  dtype of x, dense along D; may be x itself
 //   base, rotaryDimensions R (0: all of D); channels from R on are copied
 //
-// Launch: one token per block of 256 threads; a thread turns the pairs of one 16-byte vector. Shared memory: R/2 cosines
-// and sines (2 KiB). Angles in f32 with exact range reduction. Bound by memory.
+// Launch: one token per block of 256 threads; a thread turns the pairs of one 16-byte vector. Shared memory: R/2
+// cosines and sines (2 KiB). Angles in f32 with exact range reduction. Bound by memory.
 // Source: https://arxiv.org/abs/2104.09864
 
 #include "core/cuda_check.h"

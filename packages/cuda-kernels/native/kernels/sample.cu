@@ -8,13 +8,14 @@
 //
 // Kept are the topK most likely tokens (equal logits: lower index first), of these the fewest most likely ones whose
 // probability at this temperature reaches topP. The draw is Gumbel-max: the kept v with the greatest
-// logit/temperature − log(−log u_v), u_v from lane v % 4 of Philox(key seeds, counter (v / 4, counter, 0, 0)). It depends
-// on nothing but its row: the same in any batch, eager or captured.
+// logit/temperature − log(−log u_v), u_v from lane v % 4 of Philox(key seeds, counter (v / 4, counter, 0, 0)). It
+// depends on nothing but its row: the same in any batch, eager or captured.
 //
-// Launch: one block of 1024 threads per row. Without filters one pass over the row. With them: the greatest logit and the
-// total weight; a bound below which no kept token can lie; the few candidates above it go to shared memory, are sorted,
-// cut, and drawn from. Should more than 4096 tokens pass the bound (a nearly flat distribution), the thresholds are found
-// by bisection over the row instead (sample_bisection.cuh): slower, the same answer. Shared memory: 33 KiB.
+// Launch: one block of 1024 threads per row. Without filters one pass over the row. With them: the greatest logit
+// and the total weight; a bound below which no kept token can lie; the few candidates above it go to shared memory,
+// are sorted, cut, and drawn from. Should more than 4096 tokens pass the bound (a nearly flat distribution), the
+// thresholds are found by bisection over the row instead (sample_bisection.cuh): slower, the same answer. Shared
+// memory: 33 KiB.
 // Source: https://arxiv.org/abs/1904.09751 (top-p), https://arxiv.org/abs/1611.01144 (Gumbel-max)
 
 #include "core/cuda_check.h"

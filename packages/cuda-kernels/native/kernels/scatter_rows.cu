@@ -1,6 +1,6 @@
 // scatter_rows: x[index[m]] = rows[m]; an index outside [0, N) is skipped.
 //
-//   x      [N, C]  f32 | f16 | bf16 | i32  contiguous, any alignment (16 bytes is fast); rows not named stay as they are
+//   x      [N, C]  f32 | f16 | bf16 | i32  contiguous, any alignment (16 bytes is fast); other rows stay
 //   rows   [M, C]  dtype of x
 //   index  [M]     i32; when two are equal, one of their rows wins
 //

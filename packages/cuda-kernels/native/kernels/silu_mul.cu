@@ -1,10 +1,11 @@
-// silu_mul: y[..., f] = silu(x[..., f]) · x[..., F + f]: the gated activation of a feed-forward block whose gate and up
-// projections come out of one matrix product.
+// silu_mul: y[..., f] = silu(x[..., f]) · x[..., F + f]: the gated activation of a feed-forward block whose gate and
+// up projections come out of one matrix product.
 //
 //   x  [..., 2F]  f32 | f16 | bf16  contiguous, any alignment (16 bytes is fast)
 //   y  [..., F]   dtype of x
 //
-// Launch: one vector of 16 bytes of y per thread, 256 threads, grid-stride. f32 arithmetic, one rounding. Bound by memory.
+// Launch: one vector of 16 bytes of y per thread, 256 threads, grid-stride. f32 arithmetic, one rounding. Bound by
+// memory.
 // Source: https://arxiv.org/abs/2002.05202
 
 #include "core/dtype_dispatch.h"

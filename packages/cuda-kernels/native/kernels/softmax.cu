@@ -3,9 +3,9 @@
 //   x  [..., C]  f32 | f16 | bf16  contiguous, any alignment (16 bytes is fast)
 //   y  [..., C]  dtype of x; may be x itself
 //
-// Launch: one row per warp (C ≤ 128 vectors of 16 bytes; four rows per block) or per block of 256 to 1024 threads; the row
-// stays in registers up to 2048 vectors and is read three times beyond that. Shared memory: one float per warp. f32
-// sums. Entries of −∞ become 0; a row of nothing else has no distribution and becomes NaN. Bound by memory.
+// Launch: one row per warp (C ≤ 128 vectors of 16 bytes; four rows per block) or per block of 256 to 1024 threads;
+// the row stays in registers up to 2048 vectors and is read three times beyond that. Shared memory: one float per
+// warp. f32 sums. Entries of −∞ become 0; a row of nothing else has no distribution and becomes NaN. Bound by memory.
 
 #include "core/cuda_check.h"
 #include "core/dtype_dispatch.h"

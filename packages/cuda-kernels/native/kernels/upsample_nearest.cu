@@ -28,7 +28,8 @@ __global__ void __launch_bounds__(kThreads)
     const Index column = pixel - row * width;
     const Word word = x[item];
     const int64_t y_width = static_cast<int64_t>(width) * scale;
-    Word* corner = y + ((static_cast<int64_t>(row) * scale) * y_width + static_cast<int64_t>(column) * scale) * words_per_pixel + channel;
+    const int64_t y_pixel = static_cast<int64_t>(row) * scale * y_width + static_cast<int64_t>(column) * scale;
+    Word* corner = y + y_pixel * words_per_pixel + channel;
     for (int down = 0; down < scale; ++down) {
       for (int right = 0; right < scale; ++right) {
         corner[(down * y_width + right) * static_cast<int64_t>(words_per_pixel)] = word;
