@@ -21,7 +21,7 @@ export class ImageHead implements Disposable {
     this.#output = loader.linear([{ name: 'model.generation_head.vision_head', rows: codebookSize }], headSize, bias);
     using embeddings = loader.tensor('model.generation_embeddings.weight', [codebookSize, codeSize]);
     using aligner = new Projector(loader, 'model.generation_aligner', codeSize, hiddenSize, alignerDepth);
-    this.table = loader.measuresOnly ? embeddings.clone() : aligner.forward(embeddings);
+    this.table = loader.adopt(loader.measuresOnly ? embeddings.clone() : aligner.forward(embeddings));
   }
 
   /** `[..., C]` → `[..., codebook]` */

@@ -1,9 +1,8 @@
 // From a folder to a network: find the files, check every tensor against the configuration, then build.
 
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
-import { type DType, openCheckpoint } from '@limen/tensor';
+import { type DType, InvalidArgumentError, openCheckpoint, parseDevice, UnsupportedDTypeError } from '@limen/tensor';
 
 import type { StepRunnerFactory } from '../generation/step-runner.js';
 import { ImageProcessor } from '../image/image-processor.js';
@@ -15,6 +14,7 @@ import { NameRecorder } from '../weights/name-recorder.js';
 import { openTorchCheckpoint } from '../weights/pickle/torch-checkpoint.js';
 import { janusWeights } from '../weights/weight-names.js';
 import { readJanusConfig } from './config.js';
+import { readJsonFile } from './config-fields.js';
 import type { JanusConfig } from './config-types.js';
 import { JanusPro } from './janus-pro.js';
 import { resolveCheckpoint } from './resolve-checkpoint.js';
@@ -65,13 +65,17 @@ export function expectedTensors(config: JanusConfig): ReadonlyMap<string, readon
  * @throws {ConfigError} a file is missing, or the configuration cannot be used
  * @throws {CheckpointMismatchError} tensors are missing, unexpected or of the wrong shape: all in one list
  * @throws {CheckpointError | SafetensorsError | UnsafePickleError} a file of weights is damaged
- * @throws {DeviceNotAvailableError | OutOfMemoryError} the device cannot take it
+ * @throws {DeviceNotAvailableError | OutOfMemoryError} the device cannot take it; what was loaded is freed
+ * @throws {UnknownDeviceError | UnsupportedDTypeError | InvalidArgumentError} an option that does not exist
+ * @throws the signal's reason, when it aborts; what was loaded is freed
  */
 export function loadJanus(folder: string, options: LoadOptions = {}): LoadedJanus {
   const { device = 'cpu', dtype = 'auto', quantization = 'none', onProgress, signal } = options;
+  requireOptions(device, dtype, quantization);
+  signal?.throwIfAborted();
   const files = resolveCheckpoint(folder);
   const tokenizer = Tokenizer.load(files);
-  const config = readJanusConfig(JSON.parse(readFileSync(files.config, 'utf8')), {
+  const config = readJanusConfig(readJsonFile(files.config), {
     file: files.config,
     tokenId: (text) => tokenizer.tokenId(text),
   });
@@ -86,7 +90,33 @@ export function loadJanus(folder: string, options: LoadOptions = {}): LoadedJanu
     signal?.throwIfAborted();
     onProgress?.({ status: 'progress', name, loaded, total });
   });
-  const network = new JanusPro(loader, config);
-  onProgress?.({ status: 'done', name: folder, loaded: total, total });
-  return { name: basename(folder), network, tokenizer, imageProcessor };
+  try {
+    const network = new JanusPro(loader, config);
+    onProgress?.({ status: 'done', name: folder, loaded: total, total });
+    return { name: basename(folder), network, tokenizer, imageProcessor };
+  } catch (error) {
+    loader.abandon();
+    throw error;
+  }
+}
+
+const weightTypes: readonly unknown[] = ['auto', 'f32', 'f16', 'bf16'];
+const quantizations: readonly unknown[] = ['none', 'int8'];
+
+// Before any file is read: a typing mistake should not cost the time of a large checkpoint.
+function requireOptions(device: string, dtype: unknown, quantization: unknown): void {
+  parseDevice(device);
+  if (!weightTypes.includes(dtype)) {
+    throw new UnsupportedDTypeError(
+      `loadModel: dtype is not allowed: expected ${weightTypes.join(' | ')}, got ${String(dtype)}. ` +
+        "Choose one of these; for smaller weights use quantization: 'int8'.",
+      { option: 'dtype', got: dtype },
+    );
+  }
+  if (!quantizations.includes(quantization)) {
+    throw new InvalidArgumentError(
+      `loadModel: quantization is not allowed: expected ${quantizations.join(' | ')}, got ${String(quantization)}. Choose one of these.`,
+      { option: 'quantization', got: quantization },
+    );
+  }
 }

@@ -1,8 +1,10 @@
 // Finds the files of a checkpoint. Weights under their original names may lie in a folder `original/` inside the one that
 // holds configuration and tokenizer, so each file is looked for in the folder itself and then in its parent.
 
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+
+import { CheckpointError } from '@limen/tensor';
 
 import { ConfigError } from '../errors/config-error.js';
 
@@ -20,10 +22,20 @@ export interface CheckpointFiles {
 
 /**
  * Finds a checkpoint's files in `folder`, else in its parent.
+ * @throws {CheckpointError} there is no such folder
  * @throws {ConfigError} config.json or tokenizer.json is in neither
  */
 export function resolveCheckpoint(folder: string): CheckpointFiles {
   const weights = resolve(folder);
+  const found = statSync(weights, { throwIfNoEntry: false });
+  if (found?.isDirectory() !== true) {
+    throw new CheckpointError(
+      'CHECKPOINT_NOT_FOUND',
+      `${weights}: model not found: expected the folder of a model, got ${found === undefined ? 'nothing' : 'a file'}. ` +
+        'Pass the folder that holds config.json, tokenizer.json and the weights.',
+      { folder: weights },
+    );
+  }
   const places = [weights, dirname(weights)];
   const find = (name: string) => places.map((place) => join(place, name)).find((path) => existsSync(path));
   const need = (name: string): string => {

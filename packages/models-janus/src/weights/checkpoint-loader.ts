@@ -34,7 +34,7 @@ export class CheckpointLoader extends LayerLoader {
     const { dtype } = this.#source.info(name);
     const bytes = this.#source.bytes(name);
     this.#loadedBytes += bytes.byteLength;
-    const tensor = this.#place(name, bytes, shape, dtype as DType);
+    const tensor = this.adopt(this.#place(name, bytes, shape, dtype as DType));
     this.#listener?.(name, this.#loadedBytes);
     return tensor;
   }
@@ -42,7 +42,10 @@ export class CheckpointLoader extends LayerLoader {
   #place(name: string, bytes: Uint8Array, shape: readonly number[], stored: DType): Tensor {
     const { device, dtype } = this;
     if (!['f32', 'f16', 'bf16'].includes(stored)) {
-      throw new InvalidArgumentError(`weights: ${name} is stored as ${stored}: expected f32, f16 or bf16.`, { name, stored });
+      throw new InvalidArgumentError(
+        `weights: ${name} is stored as ${stored}: expected f32, f16 or bf16. Convert the checkpoint, or take one in another format.`,
+        { name, stored },
+      );
     }
     if (stored === dtype) {
       // On a CPU the file's own pages serve as the tensor, where their alignment allows it.

@@ -17,6 +17,7 @@ export abstract class LayerLoader implements WeightLoader {
   readonly device: string;
   readonly dtype: DType;
   readonly #quantization: Quantization;
+  readonly #made: Tensor[] = [];
 
   constructor(device: string, dtype: DType, quantization: Quantization) {
     this.device = device;
@@ -25,6 +26,16 @@ export abstract class LayerLoader implements WeightLoader {
   }
 
   abstract tensor(name: string, shape: readonly number[]): Tensor;
+
+  adopt(tensor: Tensor): Tensor {
+    this.#made.push(tensor);
+    return tensor;
+  }
+
+  /** Frees every tensor that was made: for a network that could not be finished, whose layers nobody holds. */
+  abandon(): void {
+    for (const tensor of this.#made.splice(0)) tensor.dispose();
+  }
 
   linear(
     blocks: readonly RowBlock[],
@@ -36,7 +47,7 @@ export abstract class LayerLoader implements WeightLoader {
     if (!quantizable || this.#quantization === 'none') return new Linear(weight, biases);
     using full = weight;
     const { values, scales } = quantizeInt8({ weight: full });
-    return new Int8Linear(values, scales, biases);
+    return new Int8Linear(this.adopt(values), this.adopt(scales), biases);
   }
 
   convolution(
@@ -50,7 +61,8 @@ export abstract class LayerLoader implements WeightLoader {
     const stored = scope.own(this.tensor(`${name}.weight`, [outputs, channels, kernel, kernel]));
     const swapped = scope.own(stored.transpose(1, 2));
     const channelsLast = scope.own(swapped.transpose(2, 3));
-    return new Convolution(contiguous(channelsLast), this.tensor(`${name}.bias`, [outputs]), geometry);
+    const weight = this.adopt(contiguous(channelsLast));
+    return new Convolution(weight, this.tensor(`${name}.bias`, [outputs]), geometry);
   }
 
   rmsNorm(name: string, channels: number, eps: number): RmsNorm {
@@ -70,7 +82,8 @@ export abstract class LayerLoader implements WeightLoader {
     const [first] = parts;
     if (first !== undefined && parts.length === 1) return first;
     const rows = parts.reduce((sum, part) => sum + part.extent(0), 0);
-    const stacked = empty([rows, ...(first?.shape.slice(1) ?? [])], { dtype: this.dtype, device: this.device });
+    const shape = [rows, ...(first?.shape.slice(1) ?? [])];
+    const stacked = this.adopt(empty(shape, { dtype: this.dtype, device: this.device }));
     let start = 0;
     for (const part of parts) {
       using owned = part;

@@ -27,6 +27,8 @@ export interface WeightLoader {
   readonly dtype: DType;
   /** A tensor as stored, in the loader's type, on its device. The caller owns it. */
   tensor(name: string, shape: readonly number[]): Tensor;
+  /** Takes note of a tensor that a layer worked out from its weights, so that it is freed if loading fails later on. */
+  adopt(tensor: Tensor): Tensor;
   /** A projection from `columns` inputs; several blocks are stacked into one, top to bottom. */
   linear(blocks: readonly RowBlock[], columns: number, request?: LinearRequest): LinearLayer;
   /** A convolution `[O, C, K, K]` as stored, turned channels-last; `name` without `.weight`. */

@@ -244,7 +244,7 @@ describe('openTorchCheckpoint', () => {
           expect(error.code).not.toBe('TORCH_FILE_UNREADABLE');
         },
       ),
-      { numRuns: 10_000, seed: 11 },
+      { numRuns: 5_000, seed: 11 },
     );
   });
 });
@@ -258,7 +258,8 @@ describeGolden(['janus-a'], 'torch.save', (path) => {
       using pickled = openCheckpoint(original, { openPickle: openTorchCheckpoint });
       using expected = openCheckpoint(path);
       expect(pickled.names()).toHaveLength(255);
-      const bytes = (name: string, other: string) => expect(pickled.bytes(name)).toEqual(expected.bytes(other));
+      const bytes = (name: string, other: string) =>
+        expect(Buffer.compare(pickled.bytes(name), expected.bytes(other))).toBe(0);
       bytes('language_model.model.embed_tokens.weight', 'model.language_model.embed_tokens.weight');
       bytes('gen_vision_model.quantize.embedding.weight', 'model.vqmodel.quantize.embedding.weight');
       expect(pickled.info('vision_model.vision_tower.pos_embed').shape).toEqual([1, 16, 64]);
