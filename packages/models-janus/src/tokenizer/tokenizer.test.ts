@@ -61,7 +61,7 @@ describeGolden(['janus-a'], 'Tokenizer', (path) => {
         expect(pieces.join('') + stream.end()).toBe(expected);
         if (!expected.includes('\uFFFD')) for (const piece of pieces) expect(piece).not.toContain('\uFFFD');
       }),
-      { numRuns: 3000, seed: 5 },
+      { numRuns: 1000, seed: 5 },
     );
   });
 
@@ -75,7 +75,7 @@ describeGolden(['janus-a'], 'Tokenizer', (path) => {
           );
         }
       }),
-      { numRuns: 2000, seed: 6 },
+      { numRuns: 1000, seed: 6 },
     );
   });
 
@@ -176,11 +176,10 @@ describe('the DeepSeek-LLM tokenizer', () => {
 
   withFolder('encodes a megabyte of one character', () => {
     const tokenizer = load(found.path ?? '');
-    for (const character of ['a', ' ', '1', '\n', '½', '好', '!', '😀']) {
-      const text = character.repeat(2 ** 20);
-      expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
-    }
-    const spaces = `${' '.repeat(2 ** 20)}😀`;
-    expect(tokenizer.decode(tokenizer.encode(spaces))).toBe(spaces);
+    const long = 2 ** 20;
+    const texts = ['a'.repeat(long), `${' '.repeat(long)}😀`];
+    // Quadratic time would show at an eighth of it as well.
+    for (const character of ['1', '\n', '½', '好', '!', '😀']) texts.push(character.repeat(long / 8));
+    for (const text of texts) expect(tokenizer.decode(tokenizer.encode(text)) === text, text.slice(-2)).toBe(true);
   });
 });
