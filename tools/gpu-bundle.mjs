@@ -25,8 +25,9 @@ import { runCommand } from './lib/run-command.mjs';
 import { printStep, runStep } from './lib/step-line.mjs';
 
 const mostBytes = 60 * 1024 * 1024;
-const bundle = join(repositoryRoot, 'out', 'gpu-bundle');
-const staging = join(repositoryRoot, 'out', 'gpu-bundle-staging');
+// Two runs at once do not meet: each has a staging folder, and the result is moved into place at the end.
+const staging = join(repositoryRoot, 'out', `gpu-bundle-${process.pid}`);
+const bundle = join(staging, 'bundle');
 const cache = join(repositoryRoot, 'out', 'cache');
 const { values } = parseArgs({ options: { 'without-fixtures': { type: 'boolean', default: false } } });
 
@@ -54,8 +55,9 @@ async function runShell(command, text) {
 async function compress(name, identity, command) {
   const cached = join(cache, `${identity}-${name}`);
   if (!existsSync(cached)) {
-    for (const file of readdirSync(cache)) if (file.endsWith(`-${name}`)) rmSync(join(cache, file));
-    await runShell(`${command} > '${cached}.part' && mv '${cached}.part' '${cached}'`, `Compressed ${name}`);
+    for (const file of readdirSync(cache)) if (file.endsWith(`-${name}`)) rmSync(join(cache, file), { force: true });
+    const part = `${cached}.${process.pid}`;
+    await runShell(`${command} > '${part}' && mv '${part}' '${cached}'`, `Compressed ${name}`);
   }
   cpSync(cached, join(bundle, name));
 }
@@ -159,12 +161,10 @@ async function stageFixtures() {
 }
 
 await bootstrap();
-for (const folder of [bundle, staging]) rmSync(folder, { recursive: true, force: true });
-for (const folder of [bundle, staging, cache]) mkdirSync(folder, { recursive: true });
+for (const folder of [bundle, cache]) mkdirSync(folder, { recursive: true });
 await stageNode();
 await stageCode();
 if (!values['without-fixtures']) await stageFixtures();
-rmSync(staging, { recursive: true, force: true });
 
 const commit = await runCommand('git', ['describe', '--always', '--dirty', '--abbrev=12']);
 writeFileSync(join(bundle, 'commit'), commit.code === 0 ? commit.output : 'unknown\n');
@@ -182,3 +182,7 @@ for (const file of readdirSync(bundle).sort()) {
 const text = `out/gpu-bundle: ${(total / 1048576).toFixed(2)} MiB of at most 60`;
 printStep(total <= mostBytes ? 'done' : 'failed', text);
 process.exitCode = total <= mostBytes ? 0 : 1;
+const place = join(repositoryRoot, 'out', 'gpu-bundle');
+rmSync(place, { recursive: true, force: true });
+renameSync(bundle, place);
+rmSync(staging, { recursive: true, force: true });
