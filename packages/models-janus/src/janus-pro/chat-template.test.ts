@@ -1,9 +1,13 @@
 // A real template, and templates written to stop a server.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { describe, expect, it } from 'vitest';
 
 import { ChatTemplateError } from '../errors/chat-template-error.js';
-import { ChatTemplate } from './chat-template.js';
+import { ChatTemplate, findChatTemplate } from './chat-template.js';
 import { conversationPrompt } from './prompt.js';
 
 // The logic of the template that transformers ships with Janus.
@@ -55,6 +59,24 @@ describe('ChatTemplate', () => {
         messages: [{ content: 'x' }],
       }),
     ).toBe('xfalse');
+  });
+
+  it('is found in its own file, in tokenizer_config.json, or not at all', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'limen-template-'));
+    const write = (name: string, text: string) => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    const render = (files: Parameters<typeof findChatTemplate>[0]) => findChatTemplate(files)?.render({});
+    const chatTemplate = write('chat_template.jinja', 'file');
+    const tokenizerConfig = write('one.json', '{"chat_template":"one"}');
+    expect(render({ chatTemplate, tokenizerConfig })).toBe('file');
+    expect(render({ tokenizerConfig })).toBe('one');
+    const several = '{"chat_template":[{"name":"tools","template":"x"},{"name":"default","template":"several"}]}';
+    expect(render({ tokenizerConfig: write('several.json', several) })).toBe('several');
+    expect(render({ tokenizerConfig: write('none.json', '{}') })).toBeUndefined();
+    expect(render({})).toBeUndefined();
+    rmSync(folder, { recursive: true });
   });
 
   it('passes on what a template raises', () => {

@@ -1,10 +1,13 @@
 // Renders the chat template that a checkpoint brings. A template is a program by a stranger, so it runs in an interpreter
 // that counts: steps, sizes of values, length of ranges and time. Templates are never taken from requests.
 
+import { readFileSync } from 'node:fs';
+
 import * as library from '@huggingface/jinja';
 
 import { ChatTemplateError } from '../errors/chat-template-error.js';
 import { checkTemplate, type TemplateNode } from './chat-template-rules.js';
+import { readJsonFile } from './config-fields.js';
 
 /** Limits on one rendering. */
 export interface ChatTemplateLimits {
@@ -52,6 +55,31 @@ const { Environment, Interpreter, parse, tokenize } = library as unknown as {
 };
 
 const elementSize = 16;
+
+/**
+ * Finds the chat template of a checkpoint; most Janus-Pro folders have none, and the built-in format serves.
+ *
+ * @param files - paths of chat_template.jinja and tokenizer_config.json, as far as they exist
+ * @throws {ChatTemplateError} there is one, and it cannot be used
+ */
+export function findChatTemplate(files: {
+  readonly chatTemplate?: string;
+  readonly tokenizerConfig?: string;
+}): ChatTemplate | undefined {
+  if (files.chatTemplate !== undefined) return ChatTemplate.compile(readFileSync(files.chatTemplate, 'utf8'));
+  const settings = files.tokenizerConfig === undefined ? undefined : readJsonFile(files.tokenizerConfig);
+  const field = (value: unknown, name: string) =>
+    typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  const found = field(settings, 'chat_template');
+  // Several templates are a list of { name, template }; the one named "default" is for chats.
+  const named = Array.isArray(found)
+    ? field(
+        found.find((entry) => field(entry, 'name') === 'default'),
+        'template',
+      )
+    : found;
+  return typeof named === 'string' ? ChatTemplate.compile(named) : undefined;
+}
 
 /** A checked template. */
 export class ChatTemplate {

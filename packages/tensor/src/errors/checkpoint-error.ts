@@ -10,7 +10,8 @@ export type CheckpointErrorCode =
   | 'CHECKPOINT_TENSOR_NOT_IN_SHARD'
   | 'CHECKPOINT_TENSOR_NOT_IN_INDEX'
   | 'CHECKPOINT_TENSOR_NOT_FOUND'
-  | 'CHECKPOINT_PICKLE_REFUSED';
+  | 'CHECKPOINT_PICKLE_REFUSED'
+  | 'CHECKPOINT_FILE_CHANGED';
 
 /** A folder whose weights cannot be found, or whose index and shards contradict each other. */
 export class CheckpointError extends LimenError {

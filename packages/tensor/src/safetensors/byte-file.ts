@@ -3,6 +3,8 @@
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
+import { CheckpointError } from '../errors/checkpoint-error.js';
+
 /** An open file. */
 export interface ByteFile {
   readonly path: string;
@@ -23,8 +25,8 @@ const largestRead = 1 << 30;
 
 /** Opens `path`; throws what `node:fs` throws. */
 export function openByteFile(path: string, options: ByteFileOptions = {}): ByteFile {
-  if (options.mapFile !== undefined) {
-    const mapped = options.mapFile(path);
+  const mapped = options.mapFile === undefined ? undefined : tryMap(options.mapFile, path);
+  if (mapped !== undefined) {
     return {
       path,
       size: mapped.byteLength,
@@ -42,8 +44,13 @@ export function openByteFile(path: string, options: ByteFileOptions = {}): ByteF
       let done = 0;
       while (done < length) {
         const count = readSync(descriptor, bytes, done, Math.min(length - done, largestRead), offset + done);
-        // A file that shrank after it was opened: the missing end reads as zeros, never as old memory.
-        if (count === 0) break;
+        if (count === 0) {
+          throw new CheckpointError(
+            'CHECKPOINT_FILE_CHANGED',
+            `${path}: file became shorter while it was read: expected ${length} bytes at ${offset}, got ${done}. Load it again.`,
+            { file: path },
+          );
+        }
         done += count;
       }
       return bytes;
@@ -53,4 +60,13 @@ export function openByteFile(path: string, options: ByteFileOptions = {}): ByteF
       open = false;
     },
   };
+}
+
+// Empty files cannot be mapped, and the largest not on every machine; reading them piece by piece gives the same bytes.
+function tryMap(mapFile: (path: string) => ArrayBuffer, path: string): ArrayBuffer | undefined {
+  try {
+    return mapFile(path);
+  } catch {
+    return undefined;
+  }
 }

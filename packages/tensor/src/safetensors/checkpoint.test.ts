@@ -1,6 +1,6 @@
 // Folders of weights: which files are found, and what an index may not say.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -58,6 +58,18 @@ describe('openCheckpoint', () => {
     expect(source.info('c').shape).toEqual([1]);
     expect(source.has('d')).toBe(false);
     expect(codeOf(() => source.info('d'))).toBe('CHECKPOINT_TENSOR_NOT_FOUND');
+  });
+
+  it('reads a file that cannot be mapped, and reports one that shrinks while open', () => {
+    const folder = folderWith({ 'model.safetensors': ['a', 'b'] });
+    const mapFile = () => {
+      throw new RangeError('too large');
+    };
+    using source = openCheckpoint(folder, { mapFile });
+    expect(source.bytes('b')).toHaveLength(4);
+    truncateSync(join(folder, 'model.safetensors'), source.info('b').byteOffset + 1);
+    expect(codeOf(() => source.bytes('b'))).toBe('CHECKPOINT_FILE_CHANGED');
+    expect(source.bytes('a')).toHaveLength(4);
   });
 
   it('refuses pickles unless a reader for them is given', () => {
