@@ -16,16 +16,23 @@ export interface ByteFile {
 
 /** How files are opened. */
 export interface ByteFileOptions {
-  /** Maps a file read-only, as the native binding's `mapFile` does. Default: positioned reads. */
-  readonly mapFile?: (path: string) => ArrayBuffer;
+  /**
+   * Maps a file, or `bytes` of it from `offset`, read-only, as the native binding's `mapFile` does. Where it throws, the
+   * bytes are read instead. A mapped file must not be cut short while it is in use. Default: positioned reads.
+   */
+  readonly mapFile?: (path: string, offset?: number, bytes?: number) => ArrayBuffer;
 }
 
 // Node refuses single reads of 2 GiB and more.
 const largestRead = 1 << 30;
 
+// Below this a mapping costs more than a read.
+const smallestMap = 1 << 20;
+
 /** Opens `path`; throws what `node:fs` throws. */
 export function openByteFile(path: string, options: ByteFileOptions = {}): ByteFile {
-  const mapped = options.mapFile === undefined ? undefined : tryMap(options.mapFile, path);
+  const { mapFile } = options;
+  const mapped = mapFile && attempt(() => mapFile(path));
   if (mapped !== undefined) {
     return {
       path,
@@ -40,6 +47,9 @@ export function openByteFile(path: string, options: ByteFileOptions = {}): ByteF
     path,
     size: fstatSync(descriptor).size,
     read(offset, length) {
+      // Files above 4 GiB do not fit one ArrayBuffer on Node 20; their large tensors do.
+      const part = mapFile && length >= smallestMap ? attempt(() => mapFile(path, offset, length)) : undefined;
+      if (part?.byteLength === length) return new Uint8Array(part);
       const bytes = new Uint8Array(length);
       let done = 0;
       while (done < length) {
@@ -62,10 +72,10 @@ export function openByteFile(path: string, options: ByteFileOptions = {}): ByteF
   };
 }
 
-// Empty files cannot be mapped, and the largest not on every machine; reading them piece by piece gives the same bytes.
-function tryMap(mapFile: (path: string) => ArrayBuffer, path: string): ArrayBuffer | undefined {
+// Empty files cannot be mapped, and others not on every machine; reading gives the same bytes.
+function attempt(map: () => ArrayBuffer): ArrayBuffer | undefined {
   try {
-    return mapFile(path);
+    return map();
   } catch {
     return undefined;
   }

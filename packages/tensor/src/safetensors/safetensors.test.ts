@@ -200,6 +200,30 @@ describe('openSafetensors', () => {
     expect(codeOf(() => file.bytes('a'))).toBe('SAFETENSORS_CLOSED');
   });
 
+  it('maps the large tensors of a file that cannot be mapped as a whole', () => {
+    const length = 2 ** 20;
+    const bytes = fileOf(
+      `{"a":{"dtype":"U8","shape":[${length}],"data_offsets":[8,${length + 8}]},"b":${good}}`,
+      length + 8,
+    );
+    bytes[bytes.byteLength - 1] = 7;
+    const path = join(folder, 'large');
+    writeFileSync(path, bytes);
+    const parts: (number | undefined)[][] = [];
+    const mapFile = (_: string, offset?: number, count?: number) => {
+      parts.push([offset, count]);
+      if (offset === undefined || count === undefined) throw new RangeError('too large');
+      return bytes.buffer.slice(offset, offset + count) as ArrayBuffer;
+    };
+    using file = openSafetensors(path, { mapFile });
+    expect(file.bytes('a').at(-1)).toBe(7);
+    expect(file.bytes('b')).toEqual(new Uint8Array(8));
+    expect(parts).toEqual([
+      [undefined, undefined],
+      [file.info('a').byteOffset, length],
+    ]);
+  });
+
   it('never fails in another way when bytes of a good file are changed', () => {
     const base = fileOf(`{"__metadata__":{"format":"pt"},"a":${good},"b":${f32('[1,2]', 8, 16)}}`, 16);
     const change = fc.tuple(fc.nat(base.byteLength - 1), fc.nat(255));
