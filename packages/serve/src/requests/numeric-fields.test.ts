@@ -55,7 +55,7 @@ const routes = [
 ];
 const cases = routes.flatMap(({ route, fields, validate }) => fields.map((field) => ({ route, field, validate })));
 
-const wrongTypes = [Number.NaN, Infinity, -Infinity, '1', '', true, [], [1], {}, { valueOf: 1 }];
+const wrongTypes: readonly unknown[] = [Number.NaN, Infinity, -Infinity, '1', '', true, [], [1], {}, { valueOf: 1 }];
 const extremes = [-1, -0.1, 1e9 + 0.5, 2 ** 31, 2 ** 53, 1e308, -1e308, Number.MIN_VALUE];
 
 function isGood({ least, most, isInteger, isOpen = false }: NumericField, value: number): boolean {
