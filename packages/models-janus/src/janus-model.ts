@@ -12,7 +12,14 @@ import type { DrawnImage } from './image/encode-image.js';
 import { janusTokens } from './janus-pro/special-tokens.js';
 import type { JanusPro } from './janus-pro/janus-pro.js';
 import { type LoadedJanus, loadJanus, type LoadOptions } from './janus-pro/load-janus.js';
-import { conversationPieces, drawingPieces, encodePieces, expandImages, requireImageCount, requireRoom } from './janus-pro/prompt.js';
+import {
+  conversationPieces,
+  drawingPieces,
+  encodePieces,
+  expandImages,
+  requireImageCount,
+  requireRoom,
+} from './janus-pro/prompt.js';
 import { StopStrings } from './tokenizer/stop-strings.js';
 import { TextStream } from './tokenizer/text-stream.js';
 import type { Tokenizer } from './tokenizer/tokenizer.js';
@@ -21,7 +28,8 @@ import type { Tokenizer } from './tokenizer/tokenizer.js';
 export type ImageInput = string | Uint8Array;
 
 /** One part of a message. */
-export type ContentPart = { readonly type: 'text'; readonly text: string } | { readonly type: 'image'; readonly image: ImageInput };
+export type ContentPart =
+  { readonly type: 'text'; readonly text: string } | { readonly type: 'image'; readonly image: ImageInput };
 
 /** One turn of a conversation. */
 export interface ChatMessage {
@@ -110,7 +118,10 @@ export class JanusModel implements Disposable {
   /** Answers a question about pictures. See {@link chat}. */
   describe({ images, question = 'Describe this image.', ...options }: DescribeRequest): AsyncGenerator<TextChunk> {
     const pictures = images.map((image) => ({ type: 'image', image }) as const);
-    return this.chat({ ...options, messages: [{ role: 'user', content: [...pictures, { type: 'text', text: question }] }] });
+    return this.chat({
+      ...options,
+      messages: [{ role: 'user', content: [...pictures, { type: 'text', text: question }] }],
+    });
   }
 
   /**
@@ -128,10 +139,11 @@ export class JanusModel implements Disposable {
   /**
    * Answers several conversations in one batch: every weight is read once for all of them.
    *
-   * @returns the answers in order; sampling options are each request's own, `maxNewTokens` the largest of all
+   * @returns the answers in order; options are each request's own
+   * @throws see {@link chat}; a signal of any request ends the whole batch
    */
   async chatBatch(requests: readonly ChatRequest[]): Promise<{ text: string; finishReason: 'stop' | 'length' }[]> {
-    const answers = requests.map(() => ({ text: '', finishReason: 'length' as 'stop' | 'length' }));
+    const answers = requests.map(() => ({ text: '', finishReason: 'length' }));
     for await (const { row, chunk } of this.#generate(requests)) {
       const answer = answers[row];
       if (answer === undefined) continue;
@@ -150,11 +162,18 @@ export class JanusModel implements Disposable {
    */
   async draw(prompt: string, options: DrawOptions = {}): Promise<DrawnImage[]> {
     const { guidance = 5, count = 1, signal, onProgress, onPreview } = options;
+    signal?.throwIfAborted();
     if (!Number.isInteger(count) || count < 1 || count > 64) {
-      throw new InvalidArgumentError(`draw: count is not allowed: expected 1 to 64, got ${count}.`, { option: 'count' });
+      throw new InvalidArgumentError(
+        `draw: count is not allowed: expected 1 to 64, got ${count}. Draw more in several calls.`,
+        { option: 'count' },
+      );
     }
     if (!(guidance >= 0 && guidance <= 100)) {
-      throw new InvalidArgumentError(`draw: guidance is not allowed: expected 0 to 100, got ${guidance}.`, { option: 'guidance' });
+      throw new InvalidArgumentError(
+        `draw: guidance is not allowed: expected 0 to 100, got ${guidance}. Pass 1 to 10; 5 is usual.`,
+        { option: 'guidance' },
+      );
     }
     const { tokens, imageCode } = this.network.config;
     const ids = encodePieces(this.tokenizer, drawingPieces(prompt));
@@ -188,11 +207,18 @@ export class JanusModel implements Disposable {
     const values = Uint8Array.from(await read(bytes));
     const [count = 0, height = 0, width = 0] = bytes.shape;
     const size = height * width * 3;
-    return Array.from({ length: count }, (_, index) => ({ width, height, data: values.slice(index * size, (index + 1) * size) }));
+    return Array.from({ length: count }, (_, index) => ({
+      width,
+      height,
+      data: values.slice(index * size, (index + 1) * size),
+    }));
   }
 
   /** Generates for a batch of conversations and turns tokens into text. */
   async *#generate(requests: readonly ChatRequest[]): AsyncGenerator<{ row: number; chunk: TextChunk }> {
+    const signals = requests.flatMap((request) => request.signal ?? []);
+    const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+    signal?.throwIfAborted();
     const { tokens, vision } = this.network.config;
     const prompts = requests.map(({ messages }) => {
       const ids = encodePieces(this.tokenizer, conversationPieces(messages));
@@ -204,7 +230,11 @@ export class JanusModel implements Disposable {
     const wanted = requests.map(({ maxNewTokens = 512 }) => maxNewTokens);
     for (const count of wanted) {
       if (!Number.isInteger(count) || count < 1) {
-        throw new InvalidArgumentError(`chat: maxNewTokens is not allowed: expected a positive integer, got ${count}.`, { option: 'maxNewTokens' });
+        const fix = 'Leave it out for 512, or what the context leaves.';
+        throw new InvalidArgumentError(
+          `chat: maxNewTokens is not allowed: expected a positive integer, got ${count}. ${fix}`,
+          { option: 'maxNewTokens' },
+        );
       }
     }
     const maxNewTokens = Math.min(room, Math.max(...wanted));
@@ -225,7 +255,7 @@ export class JanusModel implements Disposable {
       maxNewTokens,
       stopTokens: ends,
       stepRunner: this.#stepRunner,
-      signal: requests[0]?.signal,
+      signal,
     });
     for await (const { row, token, last } of generation) {
       const state = rows[row];
@@ -239,7 +269,8 @@ export class JanusModel implements Disposable {
       state.ended = isLast || stopped;
       const rest = state.ended && !stopped ? state.stops.end() : '';
       const usage = { promptTokens: prompts[row]?.length ?? 0, completionTokens: state.completionTokens };
-      if (state.ended) yield { row, chunk: { text: text + rest, usage, finishReason: isEnd || stopped ? 'stop' : 'length' } };
+      if (state.ended)
+        yield { row, chunk: { text: text + rest, usage, finishReason: isEnd || stopped ? 'stop' : 'length' } };
       else if (text !== '') yield { row, chunk: { text, usage } };
       if (rows.every(({ ended }) => ended)) return;
     }

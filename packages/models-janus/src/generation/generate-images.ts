@@ -1,6 +1,6 @@
 // Image generation on token ids: every picture is one conditional and one unconditional row that share each weight read.
 
-import { PagedCache } from '@limen/kv-cache';
+import type { PagedCache } from '@limen/kv-cache';
 import { copy, empty, guidanceMix, sample, type Tensor } from '@limen/tensor';
 
 import type { JanusPro } from '../janus-pro/janus-pro.js';
@@ -50,7 +50,13 @@ function drawCodes(model: JanusPro, rows: Tensor, state: DecodeState, feed: Tens
 }
 
 /** One decode step for pictures. Touches device state only, so it can be captured. */
-export function imageStep(model: JanusPro, cache: PagedCache, state: DecodeState, feed: Tensor, guidance: number): void {
+export function imageStep(
+  model: JanusPro,
+  cache: PagedCache,
+  state: DecodeState,
+  feed: Tensor,
+  guidance: number,
+): void {
   using column = feed.reshape(-1, 1);
   using embedded = model.embedImageCodes(column);
   const step = new DecodeStep(cache, state.pageTable, state.positions, state.positions, state.lengths);
@@ -82,7 +88,11 @@ export async function generateImageCodes(model: JanusPro, request: ImageGenerati
   const report = async (done: number) => {
     if (onCodes === undefined) return;
     const history = await state.readHistory();
-    await onCodes(prompts.map((_, picture) => history.slice(picture * total, picture * total + done)), done, total);
+    await onCodes(
+      prompts.map((_, picture) => history.slice(picture * total, picture * total + done)),
+      done,
+      total,
+    );
   };
   for (let drawn = 1; drawn < total; drawn++) {
     signal?.throwIfAborted();

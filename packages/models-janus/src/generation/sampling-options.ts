@@ -24,13 +24,18 @@ export type ResolvedSampling = Required<SamplingOptions>;
  */
 export function resolveSampling(options: SamplingOptions, defaultTemperature: number): ResolvedSampling {
   const { temperature = defaultTemperature, topK = 0, topP = 1, seed = Math.floor(Math.random() * 2 ** 31) } = options;
-  const require = (condition: boolean, name: string, expected: string, got: number) => {
-    if (!condition) throw new InvalidArgumentError(`sampling: ${name} is not allowed: expected ${expected}, got ${got}.`, { option: name });
+  const require = (condition: boolean, name: string, expected: string, got: number, fix: string) => {
+    if (condition) return;
+    throw new InvalidArgumentError(`sampling: ${name} is not allowed: expected ${expected}, got ${got}. ${fix}`, {
+      option: name,
+    });
   };
-  require(temperature >= 0 && temperature <= 100, 'temperature', '0 to 100', temperature);
-  require(Number.isInteger(topK) && topK >= 0, 'topK', 'a non-negative integer', topK);
-  require(topP > 0 && topP <= 1, 'topP', 'above 0, at most 1', topP);
-  require(Number.isSafeInteger(seed) && seed >= 0, 'seed', 'a non-negative integer', seed);
+  const warm = 'Pass 0 for the most likely token every time, about 1 for variety.';
+  require(temperature >= 0 && temperature <= 100, 'temperature', '0 to 100', temperature, warm);
+  require(Number.isInteger(topK) && topK >= 0, 'topK', 'a non-negative integer', topK, 'Pass 0 for all tokens.');
+  require(topP > 0 && topP <= 1, 'topP', 'above 0, at most 1', topP, 'Pass 1 for all tokens.');
+  const draws = 'Leave it out for a random one.';
+  require(Number.isSafeInteger(seed) && seed >= 0, 'seed', 'a non-negative integer', seed, draws);
   return { temperature, topK, topP, seed };
 }
 
