@@ -143,7 +143,10 @@ export class JanusModel implements Disposable {
    * @throws see {@link chat}; a signal of any request ends the whole batch
    */
   async chatBatch(requests: readonly ChatRequest[]): Promise<{ text: string; finishReason: 'stop' | 'length' }[]> {
-    const answers = requests.map(() => ({ text: '', finishReason: 'length' }));
+    const answers = requests.map((): { text: string; finishReason: 'stop' | 'length' } => ({
+      text: '',
+      finishReason: 'length',
+    }));
     for await (const { row, chunk } of this.#generate(requests)) {
       const answer = answers[row];
       if (answer === undefined) continue;
