@@ -147,15 +147,18 @@ async function stageCode() {
   await compressFolder(join(staging, 'code'), 'code.tar.xz');
 }
 
-/** Golden folders of the repository, and those beside it, which hold what the repository leaves out. */
+/** Janus golden folders of the repository, and those beside it, which hold what the repository leaves out. */
 async function stageFixtures() {
   const target = join(staging, 'fixtures');
-  const inside = join(repositoryRoot, 'fixtures', 'golden');
-  const beside = join(repositoryRoot, '..', 'shared', 'golden');
-  mkdirSync(target, { recursive: true });
-  if (existsSync(inside)) cpSync(inside, join(target, 'main', 'fixtures', 'golden'), { recursive: true });
-  const names = existsSync(beside) ? readdirSync(beside).filter((name) => name.startsWith('janus-')) : [];
-  for (const name of names) cpSync(join(beside, name), join(target, 'shared', 'golden', name), { recursive: true });
+  for (const [from, to] of [
+    [join(repositoryRoot, 'fixtures', 'golden'), join(target, 'main', 'fixtures', 'golden')],
+    [join(repositoryRoot, '..', 'shared', 'golden'), join(target, 'shared', 'golden')],
+  ]) {
+    if (from === undefined || to === undefined || !existsSync(from)) continue;
+    for (const name of readdirSync(from).filter((entry) => entry.startsWith('janus-'))) {
+      cpSync(join(from, name), join(to, name), { recursive: true });
+    }
+  }
   await runCommand('chmod', ['-R', 'u+w', target]);
   await compressFolder(target, 'fixtures.tar.xz');
 }

@@ -13,7 +13,6 @@
 set -euo pipefail
 
 bundle=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-caller=$PWD
 identity=$(cut -c1-16 "$bundle/identity")
 folder=${LIMEN_BUNDLE_FOLDER:-${TMPDIR:-/tmp}/limen-bundle-$identity}
 source_tree=$folder/main
@@ -69,32 +68,29 @@ case $command in
     exec "${gpu_tests[@]}" "$@"
     ;;
   bench)
-    cd "$source_tree"
-    exec "${from_source[@]}" benchmarks/bench.ts "$@"
+    exec "${from_source[@]}" "$source_tree/benchmarks/bench.ts" "$@"
     ;;
   golden)
     [[ $# -gt 0 ]] || usage
     target=$1
     shift
     if [[ $target != all ]]; then
-      # A folder of the caller, of the fixtures, or of the golden folders beside the repository.
-      for candidate in "$caller/$target" "$target" "$source_tree/$target" "$source_tree/fixtures/golden/$target" "$folder/shared/golden/$target"; do
+      # A folder of the caller, or a golden folder by name; the ones beside the repository also hold `original/`.
+      for candidate in "$target" "$folder/shared/golden/$target" "$source_tree/fixtures/golden/$target" "$source_tree/$target"; do
         if [[ -d $candidate ]]; then
-          cd "$source_tree"
-          exec "${from_source[@]}" packages/models-janus/src/golden/cli.ts "$candidate" "$@"
+          exec "${from_source[@]}" "$source_tree/packages/models-janus/src/golden/cli.ts" "$candidate" "$@"
         fi
       done
       echo "golden: no folder called $target" >&2
       exit 1
     fi
-    cd "$source_tree"
     failures=0
-    for candidate in "$folder"/shared/golden/*/ "$source_tree"/fixtures/golden/*/; do
+    for candidate in "$folder"/shared/golden/janus-*/ "$source_tree"/fixtures/golden/janus-*/; do
       [[ -d $candidate ]] || continue
       # A folder that exists twice is the same checkpoint; the first one also holds `original/`.
       if [[ $candidate == "$source_tree"/* && -d $folder/shared/golden/$(basename "$candidate") ]]; then continue; fi
       echo "· $(basename "$candidate")"
-      "${from_source[@]}" packages/models-janus/src/golden/cli.ts "${candidate%/}" "$@" || failures=$((failures + 1))
+      "${from_source[@]}" "$source_tree/packages/models-janus/src/golden/cli.ts" "${candidate%/}" "$@" || failures=$((failures + 1))
     done
     exit $((failures > 0))
     ;;
