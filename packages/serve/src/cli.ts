@@ -26,6 +26,12 @@ const program = new Command('limen')
   );
 for (const register of [describeCommand, drawCommand, serveCommand, doctorCommand, demoCommand]) register(program);
 
+// `limen … | head` closes the pipe early; that is how it ends, not a failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 async function main(): Promise<void> {
   try {
     await program.parseAsync();
