@@ -61,20 +61,34 @@ inline void narrow(const float* from, void* to, DType type, int64_t count) {
 }
 
 // panel[k][n] = w[n][k] for n < columns ≤ kPanel, zero for the other n.
+// A few vectors of every row are staged first: rows of w tend to lie a multiple of the cache's way size apart, and
+// taking one vector of each in turn would drive their lines out before they are used up.
 template <typename W>
 inline void pack_panel(const W* w, int64_t stride, int64_t columns, int64_t depth, float* panel) {
-  for (int64_t k = 0; k < depth; k += kLanes) {
-    const int64_t count = depth - k < kLanes ? depth - k : kLanes;
-    for (int v = 0; v < kTileVectors; ++v) {
-      Vec rows[kLanes];
-#pragma GCC unroll 16
-      for (int lane = 0; lane < kLanes; ++lane) {
-        const int64_t column = v * kLanes + lane;
-        rows[lane] = column < columns ? load_some(w + column * stride + k, count) : Vec{};
+  constexpr int64_t kRun = 4 * kLanes;
+  constexpr int64_t kStageStride = kRun + 16;
+  alignas(64) float stage[kPanel * kStageStride];
+  for (int64_t column = columns; column < kPanel; ++column) zero_row(stage + column * kStageStride, kRun);
+  for (int64_t k = 0; k < depth; k += kRun) {
+    const int64_t run = depth - k < kRun ? depth - k : kRun;
+    for (int64_t column = 0; column < columns; ++column) {
+      const W* from = w + column * stride + k;
+      float* row = stage + column * kStageStride;
+      for (int64_t i = 0; i < run; i += kLanes) {
+        __builtin_prefetch(from + kRun + i);  // too many rows for the processor's own prefetcher
+        store(row + i, load_some(from + i, run - i));
       }
-      transpose(rows);
-      float* target = panel + k * kPanel + v * kLanes;
-      for (int64_t i = 0; i < count; ++i) store(target + i * kPanel, rows[i]);
+    }
+    for (int64_t i = 0; i < run; i += kLanes) {
+      const int64_t count = run - i < kLanes ? run - i : kLanes;
+      for (int v = 0; v < kTileVectors; ++v) {
+        Vec rows[kLanes];
+#pragma GCC unroll 16
+        for (int lane = 0; lane < kLanes; ++lane) rows[lane] = load(stage + (v * kLanes + lane) * kStageStride + i);
+        transpose(rows);
+        float* target = panel + (k + i) * kPanel + v * kLanes;
+        for (int64_t j = 0; j < count; ++j) store(target + j * kPanel, rows[j]);
+      }
     }
   }
 }

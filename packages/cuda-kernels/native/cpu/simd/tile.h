@@ -119,7 +119,7 @@ inline void dot_tile(const float* const* x, const W* const* w, int64_t depth, fl
 
 // Weight rows that R rows of x share per tile: as many as registers allow.
 template <int R>
-constexpr int kDotColumns = R == 1 ? 8 : kLanes == 16 || R == 2 ? 4 : 3;
+constexpr int kDotColumns = R <= 2 || kLanes == 16 ? 4 : 3;
 
 // R rows against `columns` weight rows.
 template <int R, typename W>
