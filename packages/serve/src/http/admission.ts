@@ -5,7 +5,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 import { RequestError } from '../errors/request-error.js';
-import { healthRoutes } from './health.js';
+import { healthRoutes } from './routes/health.js';
 
 const open: ReadonlySet<string> = new Set(healthRoutes);
 const loopback: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);

@@ -38,7 +38,7 @@ export async function streamAnswer<T>(
 ): Promise<void> {
   let next = source.next();
   // Rejects here when the first event is an error: the status can still say so.
-  await Promise.race([next, delay(times.pingMilliseconds)]);
+  await settledWithin(next, times.pingMilliseconds);
   reply.hijack();
   const stream = new EventStream(reply.raw, { ...times, headers: { 'x-request-id': reply.request.id } });
   try {
@@ -58,6 +58,13 @@ export async function streamAnswer<T>(
   }
 }
 
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
+/** Waits for `promise`, but not longer than `milliseconds`; rejects as it does. */
+async function settledWithin(promise: Promise<unknown>, milliseconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, milliseconds)));
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

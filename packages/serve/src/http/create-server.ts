@@ -11,12 +11,12 @@ import { isDeeperThan } from '../requests/json-depth.js';
 import { limits } from '../requests/limits.js';
 import { admission, type AdmissionOptions } from './admission.js';
 import type { StreamTimes } from './answer.js';
-import { chatCompletions } from './chat-completions.js';
+import { chatCompletions } from './routes/chat-completions.js';
 import { errorResponse } from './error-response.js';
-import { health } from './health.js';
-import { imageGenerations } from './image-generations.js';
-import { models } from './models.js';
-import { rootPage } from './root-page.js';
+import { health } from './routes/health.js';
+import { imageGenerations } from './routes/image-generations.js';
+import { models } from './routes/models.js';
+import { rootPage } from './routes/root-page.js';
 
 /** Options of a server. */
 export interface ServerOptions extends AdmissionOptions, Partial<StreamTimes> {
@@ -55,6 +55,11 @@ export function createServer(engine: Engine, options: ServerOptions = {}): Fasti
   readJsonOnly(app);
   app.setErrorHandler((error, request, reply) => {
     const { status, headers, body } = errorResponse(error);
+    if (reply.raw.destroyed) {
+      // Nobody is there to answer; 499 is what proxies log for it.
+      request.log.info('the caller left');
+      return reply.code(499).send();
+    }
     if (status >= 500) request.log.error({ err: error }, 'request failed');
     return reply.code(status).headers(headers).send(body);
   });

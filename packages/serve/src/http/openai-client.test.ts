@@ -1,5 +1,7 @@
 // The official client against a fake model: what its users do must work unchanged.
 
+import { connect } from 'node:net';
+
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -143,6 +145,21 @@ describe('a caller that leaves', () => {
     await answers;
     await until(() => served.engine.statistics.cancelled === 2);
     expect(served.engine.statistics).toMatchObject({ running: 0, waiting: 0 });
+  });
+});
+
+describe('a caller that stops reading', () => {
+  it('is dropped, and the engine is free again', async () => {
+    const model = new FakeModel({ words: new Array<string>(1e6).fill('on ') });
+    await using served = await serveFake(model, { stallMilliseconds: 50 });
+    const body = JSON.stringify({ ...hello, stream: true });
+    const socket = connect(Number(new URL(served.address).port), '127.0.0.1').pause();
+    socket.write(
+      `POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    await until(() => served.engine.statistics.cancelled === 1);
+    expect(served.engine.statistics.running).toBe(0);
+    socket.destroy();
   });
 });
 

@@ -4,10 +4,10 @@ import { randomUUID } from 'node:crypto';
 
 import type { FastifyInstance } from 'fastify';
 
-import type { Engine } from '../engine/engine.js';
-import type { TextChunk } from '../engine/model-contract.js';
-import { validateChatRequest } from '../requests/chat-request.js';
-import { callerGone, streamAnswer, type StreamTimes } from './answer.js';
+import type { Engine } from '../../engine/engine.js';
+import type { TextChunk } from '../../engine/model-contract.js';
+import { validateChatRequest } from '../../requests/chat-request.js';
+import { callerGone, streamAnswer, type StreamTimes } from '../answer.js';
 
 type Usage = TextChunk['usage'];
 

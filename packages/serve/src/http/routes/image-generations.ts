@@ -3,11 +3,11 @@
 import { encodeImage } from '@limen/models-janus';
 import type { FastifyInstance } from 'fastify';
 
-import type { DrawEvent, Engine } from '../engine/engine.js';
-import type { DrawnImage } from '../engine/model-contract.js';
-import { validateImageRequest, type ValidImageRequest } from '../requests/image-request.js';
-import { callerGone, streamAnswer, type StreamTimes } from './answer.js';
-import type { EventStream } from './event-stream.js';
+import type { DrawEvent, Engine } from '../../engine/engine.js';
+import type { DrawnImage } from '../../engine/model-contract.js';
+import { validateImageRequest, type ValidImageRequest } from '../../requests/image-request.js';
+import { callerGone, streamAnswer, type StreamTimes } from '../answer.js';
+import type { EventStream } from '../event-stream.js';
 
 type FileOptions = Pick<ValidImageRequest, 'format' | 'quality'>;
 type ShownEvent = Exclude<DrawEvent, { type: 'progress' }>;

@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 
-import type { Engine, ModelFacts } from '../engine/engine.js';
+import type { Engine, ModelFacts } from '../../engine/engine.js';
 
 const policy =
   "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

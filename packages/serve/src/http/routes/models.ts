@@ -2,8 +2,8 @@
 
 import type { FastifyInstance } from 'fastify';
 
-import type { Engine } from '../engine/engine.js';
-import { requireModel } from '../requests/require-model.js';
+import type { Engine } from '../../engine/engine.js';
+import { requireModel } from '../../requests/require-model.js';
 
 export function models(app: FastifyInstance, engine: Engine): void {
   const created = Math.floor(Date.now() / 1000);

@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 
-import type { Engine } from '../engine/engine.js';
+import type { Engine } from '../../engine/engine.js';
 
 export const healthRoutes = ['/health', '/health/live', '/health/ready'] as const;
 
