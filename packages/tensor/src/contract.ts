@@ -27,7 +27,11 @@ export class BoundSizes implements Sizes {
 
   get(name: string): number {
     const size = this.#named.get(name);
-    if (size === undefined) throw new ShapeMismatchError(`size ${name} is not bound by the inputs that were given.`);
+    if (size === undefined) {
+      throw new ShapeMismatchError(
+        `size ${name} is not bound: expected an input that has it, got none. Correct the op's declaration.`,
+      );
+    }
     return size;
   }
 
@@ -65,7 +69,9 @@ export class BoundSizes implements Sizes {
 
   /** The shape that a pattern stands for. */
   resolve(pattern: readonly Axis[]): number[] {
-    return pattern.flatMap((axis) => (axis === '...' ? this.leading : typeof axis === 'number' ? axis : this.get(axis)));
+    return pattern.flatMap((axis) =>
+      axis === '...' ? this.leading : typeof axis === 'number' ? axis : this.get(axis),
+    );
   }
 
   /** `[..., C]` with what is known filled in: `[2, 17, C] = [2, 17, 4096]` reads best in a message. */
@@ -77,6 +83,8 @@ export class BoundSizes implements Sizes {
     return `[${pattern.join(', ')}] = [${known.filter((text) => text !== '(none)').join(', ')}]`;
   }
 }
+
+const reshaping = 'Pass one that fits, or reshape() it.';
 
 /** Whether strides satisfy a declared layout. */
 export function fitsLayout(tensor: Tensor, layout: Layout): boolean {
@@ -99,7 +107,10 @@ export function describeArguments(tensors: Readonly<Record<string, Tensor | unde
  * @throws {DeviceMismatchError} inputs on different devices
  * @throws {DisposedError} an input was disposed
  */
-export function bindInputs(declaration: OpDeclaration, inputs: Readonly<Record<string, Tensor | undefined>>): BoundCall {
+export function bindInputs(
+  declaration: OpDeclaration,
+  inputs: Readonly<Record<string, Tensor | undefined>>,
+): BoundCall {
   const { name: op } = declaration;
   const sizes = new BoundSizes();
   let commonDType: DType | undefined;
@@ -110,36 +121,63 @@ export function bindInputs(declaration: OpDeclaration, inputs: Readonly<Record<s
   for (const argument of Object.keys(inputs)) {
     if (!Object.hasOwn(declaration.inputs, argument)) {
       const expected = Object.keys(declaration.inputs).join(', ');
-      throw new ShapeMismatchError(fail(argument, 'is not an input', `one of ${expected}`, argument), { op, argument });
+      throw new ShapeMismatchError(
+        fail(argument, 'is not an input', `one of ${expected}`, argument, 'Options go into the second argument.'),
+        { op, argument },
+      );
     }
   }
   for (const [argument, contract] of Object.entries(declaration.inputs)) {
     const tensor = inputs[argument];
     if (tensor === undefined) {
       if (contract.optional) continue;
-      throw new ShapeMismatchError(fail(argument, 'is missing', `a tensor [${contract.shape.join(', ')}]`, 'none'), { op, argument });
+      throw new ShapeMismatchError(
+        fail(argument, 'is missing', `a tensor [${contract.shape.join(', ')}]`, 'none', 'Pass it by this name.'),
+        { op, argument },
+      );
     }
     void tensor.storage;
     sizes.markGiven(argument);
     device ??= tensor.device;
     if (tensor.device !== device) {
-      throw new DeviceMismatchError(fail(argument, 'is on another device', device, tensor.device, 'Move it with toDevice().'), { op, argument });
+      throw new DeviceMismatchError(
+        fail(argument, 'is on another device', device, tensor.device, 'Move it with toDevice().'),
+        { op, argument },
+      );
     }
     const allowed = contract.dtype ?? (commonDType === undefined ? declaration.dtypes : [commonDType]);
     if (!allowed.includes(tensor.dtype)) {
-      throw new UnsupportedDTypeError(fail(argument, 'has the wrong dtype', allowed.join(' | '), tensor.dtype, 'Convert it with cast().'), { op, argument });
+      throw new UnsupportedDTypeError(
+        fail(argument, 'has the wrong dtype', allowed.join(' | '), tensor.dtype, 'Convert it with cast().'),
+        { op, argument },
+      );
     }
     if (contract.dtype === undefined) commonDType = tensor.dtype;
     const whole = contract.suffixOf === undefined ? undefined : inputs[contract.suffixOf];
-    const expected = whole === undefined ? sizes.explain(contract.shape) : `the last axes of [${whole.shape.join(', ')}]`;
+    const expected =
+      whole === undefined ? sizes.explain(contract.shape) : `the last axes of [${whole.shape.join(', ')}]`;
     if (whole === undefined ? !sizes.bind(contract.shape, tensor.shape) : !isSuffix(tensor.shape, whole.shape)) {
-      throw new ShapeMismatchError(fail(argument, 'has the wrong shape', expected, `[${tensor.shape.join(', ')}]`), { op, argument });
+      throw new ShapeMismatchError(
+        fail(argument, 'has the wrong shape', expected, `[${tensor.shape.join(', ')}]`, reshaping),
+        { op, argument },
+      );
     }
     if (!fitsLayout(tensor, contract.layout ?? 'contiguous')) {
       const got = `strides [${tensor.strides.join(', ')}]`;
-      throw new LayoutError(fail(argument, 'has the wrong layout', contract.layout ?? 'contiguous', got, 'Use contiguous(tensor).'), { op, argument });
+      throw new LayoutError(
+        fail(argument, 'has the wrong layout', contract.layout ?? 'contiguous', got, 'Use contiguous(tensor).'),
+        { op, argument },
+      );
     }
   }
-  if (device === undefined) throw new ShapeMismatchError(`${op}: no input was given.`, { op });
+  if (device === undefined) {
+    const expected = Object.keys(declaration.inputs).join(', ');
+    throw new ShapeMismatchError(
+      `${op}: input is missing: expected ${expected}, got none. Pass tensors by these names.`,
+      {
+        op,
+      },
+    );
+  }
   return { sizes, commonDType, device };
 }

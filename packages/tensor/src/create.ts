@@ -32,12 +32,13 @@ export function empty(shape: readonly number[], { dtype = 'f32', device = 'cpu' 
 
 /** {@link empty} for callers that hold a backend. */
 export function emptyOn(backend: Backend, shape: readonly number[], dtype: DType): Tensor {
-  if (!isDType(dtype)) {
-    throw new UnsupportedDTypeError(`empty: dtype is unknown: expected ${dtypes.join(' | ')}, got ${String(dtype)}.`);
-  }
+  requireDType('empty', dtype);
   const size = sizeOf(shape);
   if (!Number.isSafeInteger(size) || shape.some((extent) => !Number.isInteger(extent) || extent < 0)) {
-    throw new ShapeMismatchError(`empty: shape is not allowed: expected non-negative integers, got [${shape.join(', ')}].`);
+    throw new ShapeMismatchError(
+      `empty: shape is not allowed: expected non-negative integers, got [${shape.join(', ')}]. ` +
+        'Check the arithmetic that the sizes come from.',
+    );
   }
   return new Tensor(new Storage(backend.device, backend.allocate(size * bytesOf(dtype))), dtype, shape);
 }
@@ -45,8 +46,7 @@ export function emptyOn(backend: Backend, shape: readonly number[], dtype: DType
 /** A tensor of zeros. */
 export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
   const tensor = empty(shape, options);
-  backendFor(tensor.device).fill(tensor, 0);
-  return tensor;
+  return filled(tensor, () => backendFor(tensor.device).fill(tensor, 0));
 }
 
 /**
@@ -58,7 +58,8 @@ export function fromArray(values: ArrayLike<number>, shape: readonly number[], o
   const { dtype = 'f32' } = options;
   if (values.length !== sizeOf(shape)) {
     throw new ShapeMismatchError(
-      `fromArray: values do not fill the shape: expected ${sizeOf(shape)} for [${shape.join(', ')}], got ${values.length}.`,
+      `fromArray: values do not fill the shape: expected ${sizeOf(shape)} for [${shape.join(', ')}], got ${values.length}. ` +
+        'Give one value for each element, row by row.',
     );
   }
   return fromBytes(encodeValues(values, dtype), shape, { ...options, dtype });
@@ -74,11 +75,12 @@ export function fromBytes(bytes: Uint8Array, shape: readonly number[], options: 
   if (bytes.byteLength !== tensor.byteLength) {
     tensor.dispose();
     throw new ShapeMismatchError(
-      `fromBytes: bytes do not fill the shape: expected ${tensor.byteLength} for ${tensor.dtype}[${shape.join(', ')}], got ${bytes.byteLength}.`,
+      `fromBytes: bytes do not fill the shape: expected ${tensor.byteLength} for ${tensor.dtype}[${shape.join(', ')}], ` +
+        `got ${bytes.byteLength}. Check shape and dtype against where the bytes come from.`,
     );
   }
-  if (bytes.byteLength > 0) backendFor(tensor.device).upload(tensor, bytes);
-  return tensor;
+  if (bytes.byteLength === 0) return tensor;
+  return filled(tensor, () => backendFor(tensor.device).upload(tensor, bytes));
 }
 
 /**
@@ -86,11 +88,36 @@ export function fromBytes(bytes: Uint8Array, shape: readonly number[], options: 
  * the tensor lives, and their start must be a multiple of the element size.
  */
 export function wrapBytes(bytes: Uint8Array, shape: readonly number[], dtype: DType): Tensor {
+  requireDType('wrapBytes', dtype);
   const needed = sizeOf(shape) * bytesOf(dtype);
   if (bytes.byteLength !== needed || bytes.byteOffset % bytesOf(dtype) !== 0) {
     throw new ShapeMismatchError(
-      `wrapBytes: bytes do not fit: expected ${needed} aligned to ${bytesOf(dtype)}, got ${bytes.byteLength} at offset ${bytes.byteOffset}.`,
+      `wrapBytes: bytes do not fit: expected ${needed} aligned to ${bytesOf(dtype)}, got ${bytes.byteLength} at offset ` +
+        `${bytes.byteOffset}. Use fromBytes(), which copies, for bytes that are not aligned.`,
     );
   }
-  return new Tensor(new Storage('cpu', { bytes, address: 0, byteLength: needed, release: () => undefined }), dtype, shape);
+  return new Tensor(
+    new Storage('cpu', { bytes, address: 0, byteLength: needed, release: () => undefined }),
+    dtype,
+    shape,
+  );
+}
+
+/** A new tensor has no owner until it is returned: it is disposed when filling it fails. */
+export function filled(tensor: Tensor, fill: () => void): Tensor {
+  try {
+    fill();
+    return tensor;
+  } catch (error) {
+    tensor.dispose();
+    throw error;
+  }
+}
+
+function requireDType(caller: string, dtype: unknown): asserts dtype is DType {
+  if (isDType(dtype)) return;
+  const expected = dtypes.join(' | ');
+  throw new UnsupportedDTypeError(
+    `${caller}: dtype is unknown: expected ${expected}, got ${String(dtype)}. Choose one of these.`,
+  );
 }

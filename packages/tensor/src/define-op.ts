@@ -19,7 +19,13 @@ import { logCall } from './op-log.js';
 import { sameShape } from './shape.js';
 import type { Tensor } from './tensor.js';
 
-type DataOf<Name> = Name extends 'i32' ? Int32Array : Name extends 'u8' ? Uint8Array : Name extends 'i8' ? Int8Array : Float32Array;
+type DataOf<Name> = Name extends 'i32'
+  ? Int32Array
+  : Name extends 'u8'
+    ? Uint8Array
+    : Name extends 'i8'
+      ? Int8Array
+      : Float32Array;
 type InputData<C> = C extends { dtype: readonly (infer T)[] } ? DataOf<T> : Float32Array;
 type OutputData<C> = C extends { dtype: infer T } ? DataOf<T> : Float32Array;
 
@@ -33,7 +39,11 @@ type HostArrays<I, O> = {
   [K in keyof I]: I[K] extends { optional: true } ? HostArray<InputData<I[K]>> | undefined : HostArray<InputData<I[K]>>;
 } & { [K in keyof O]: HostArray<OutputData<O[K]>> };
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never;
-type Results<O> = [keyof O] extends [never] ? void : IsUnion<keyof O> extends true ? { [K in keyof O]: Tensor } : Tensor;
+type Results<O> = [keyof O] extends [never]
+  ? void
+  : IsUnion<keyof O> extends true
+    ? { [K in keyof O]: Tensor }
+    : Tensor;
 
 /** A declaration with the types of its reference filled in. */
 export interface TypedDeclaration<I, O, A> extends OpDeclaration {
@@ -77,7 +87,10 @@ export function defineOp<
   const outputNames = Object.keys(declaration.outputs);
   const onlyOutput = outputNames.length === 1 ? outputNames[0] : undefined;
 
-  const call = (inputs: Readonly<Record<string, Tensor | undefined>>, options: Readonly<Record<string, unknown>> = {}) => {
+  const call = (
+    inputs: Readonly<Record<string, Tensor | undefined>>,
+    options: Readonly<Record<string, unknown>> = {},
+  ) => {
     const bound = bindInputs(declaration, inputs);
     const attributes = readAttributes(declaration, options);
     const problem = declaration.check?.(bound.sizes, attributes);
@@ -89,24 +102,31 @@ export function defineOp<
       );
     }
     const { out } = options;
-    const given = onlyOutput === undefined ? ((out ?? {}) as Record<string, Tensor>) : { [onlyOutput]: out as Tensor | undefined };
-    const outputs = outputNames.map((name) => prepareOutput(declaration, name, given[name], bound, attributes, inputs));
-    const prepared: PreparedCall = {
-      declaration,
-      tensors: [...Object.keys(declaration.inputs).map((name) => inputs[name] ?? null), ...outputs],
-      attributes,
-      packedAttributes: packAttributes(declaration, attributes),
-    };
-    logCall(prepared);
+    const given =
+      onlyOutput === undefined ? ((out ?? {}) as Record<string, Tensor>) : { [onlyOutput]: out as Tensor | undefined };
+    // An output made for this call has no owner until it is returned.
+    const made: Tensor[] = [];
     try {
+      const outputs = outputNames.map((name) => {
+        const output = prepareOutput(declaration, name, given[name], bound, attributes, inputs);
+        if (given[name] === undefined) made.push(output);
+        return output;
+      });
+      const prepared: PreparedCall = {
+        declaration,
+        tensors: [...Object.keys(declaration.inputs).map((name) => inputs[name] ?? null), ...outputs],
+        attributes,
+        packedAttributes: packAttributes(declaration, attributes),
+      };
+      logCall(prepared);
       backendFor(bound.device).run(prepared);
+      if (onlyOutput !== undefined) return outputs[0];
+      if (outputNames.length === 0) return undefined;
+      return Object.fromEntries(outputNames.map((name, index) => [name, outputs[index]]));
     } catch (error) {
-      // An output made for this call has no owner yet.
-      for (const [index, name] of outputNames.entries()) if (given[name] === undefined) outputs[index]?.dispose();
+      for (const output of made) output.dispose();
       throw error;
     }
-    if (onlyOutput !== undefined) return outputs[0];
-    return outputNames.length === 0 ? undefined : Object.fromEntries(outputNames.map((name, index) => [name, outputs[index]]));
   };
   Object.defineProperty(call, 'name', { value: declaration.name });
   return Object.assign(call, { declaration }) as unknown as Op<I, O, A>;
@@ -121,12 +141,26 @@ export function outputGeometry(
   inputs: Readonly<Record<string, Tensor | undefined>>,
 ): { shape: number[]; dtype: DType } {
   const contract = declaration.outputs[name];
-  if (contract === undefined) throw new InvalidArgumentError(`${declaration.name}: out.${name} is not an output of the op.`);
+  if (contract === undefined) {
+    const known = Object.keys(declaration.outputs).join(', ');
+    throw new InvalidArgumentError(
+      `${declaration.name}: output is unknown: expected one of ${known}, got ${name}. Choose one of these.`,
+    );
+  }
   const { shape, dtype } = contract;
   const named = typeof dtype === 'function' ? dtype(attributes) : dtype;
-  const resolved = named === undefined ? bound.commonDType : (inputs[named]?.dtype ?? (isDType(named) ? named : undefined));
-  if (resolved === undefined) throw new InvalidArgumentError(`${declaration.name}: the type of ${name} cannot be worked out.`);
-  return { shape: typeof shape === 'function' ? shape(bound.sizes, attributes) : bound.sizes.resolve(shape), dtype: resolved };
+  const resolved =
+    named === undefined ? bound.commonDType : (inputs[named]?.dtype ?? (isDType(named) ? named : undefined));
+  if (resolved === undefined) {
+    throw new InvalidArgumentError(
+      `${declaration.name}: the type of ${name} is open: expected an input of the common type, got none. ` +
+        'Declare a dtype for the output.',
+    );
+  }
+  return {
+    shape: typeof shape === 'function' ? shape(bound.sizes, attributes) : bound.sizes.resolve(shape),
+    dtype: resolved,
+  };
 }
 
 function prepareOutput(
@@ -144,19 +178,26 @@ function prepareOutput(
   if (out.device !== bound.device || out.dtype !== dtype || !sameShape(out.shape, shape) || !fitsLayout(out, layout)) {
     throw new ShapeMismatchError(
       `${declaration.name}: out does not fit: expected ${layout} ${dtype}[${shape.join(', ')}] ${bound.device}, ` +
-        `got ${out.dtype}[${out.shape.join(', ')}] ${out.device} with strides [${out.strides.join(', ')}].`,
+        `got ${out.dtype}[${out.shape.join(', ')}] ${out.device} with strides [${out.strides.join(', ')}]. ` +
+        'Leave out away to get a new tensor.',
       { op: declaration.name, argument: 'out' },
     );
   }
   return out;
 }
 
-function readAttributes(declaration: OpDeclaration, options: Readonly<Record<string, unknown>>): Record<string, AttributeValue> {
+function readAttributes(
+  declaration: OpDeclaration,
+  options: Readonly<Record<string, unknown>>,
+): Record<string, AttributeValue> {
   const contracts = declaration.attributes ?? {};
   for (const name of Object.keys(options)) {
     if (name !== 'out' && !Object.hasOwn(contracts, name)) {
       const known = [...Object.keys(contracts), 'out'].join(', ');
-      throw new InvalidArgumentError(`${declaration.name}: ${name} is not an option: expected one of ${known}.`, { option: name });
+      throw new InvalidArgumentError(
+        `${declaration.name}: option is unknown: expected one of ${known}, got ${name}. Tensors go into the first argument.`,
+        { option: name },
+      );
     }
   }
   const values: Record<string, AttributeValue> = {};
@@ -164,17 +205,26 @@ function readAttributes(declaration: OpDeclaration, options: Readonly<Record<str
     const value = options[name];
     if (value === undefined) {
       values[name] = typeof contract === 'object' ? contract.default : contract;
-    } else if (typeof contract === 'object' ? contract.choices.includes(value as string) : typeof value === typeof contract) {
+    } else if (
+      typeof contract === 'object' ? contract.choices.includes(value as string) : typeof value === typeof contract
+    ) {
       values[name] = value as AttributeValue;
     } else {
       const expected = typeof contract === 'object' ? contract.choices.join(' | ') : typeof contract;
-      throw new InvalidArgumentError(`${declaration.name}: ${name} is not allowed: expected ${expected}, got ${String(value)}.`, { option: name });
+      const otherwise = String(typeof contract === 'object' ? contract.default : contract);
+      throw new InvalidArgumentError(
+        `${declaration.name}: ${name} is not allowed: expected ${expected}, got ${String(value)}. Leave it out for ${otherwise}.`,
+        { option: name },
+      );
     }
   }
   return values;
 }
 
-function packAttributes(declaration: OpDeclaration, attributes: Readonly<Record<string, AttributeValue>>): Float64Array {
+function packAttributes(
+  declaration: OpDeclaration,
+  attributes: Readonly<Record<string, AttributeValue>>,
+): Float64Array {
   const contracts = Object.entries(declaration.attributes ?? {});
   const packed = new Float64Array(contracts.length);
   for (const [index, [name, contract]] of contracts.entries()) {

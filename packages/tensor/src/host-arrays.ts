@@ -65,9 +65,17 @@ function spanOf(tensor: Tensor): RawArray {
   const elementBytes = tensor.byteLength / Math.max(1, tensor.size);
   const start = bytes.byteOffset + tensor.offset * elementBytes;
   if (tensor.size > 0 && start % elementBytes !== 0) {
-    throw new LayoutError(`tensor ${tensor.dtype}[${tensor.shape.join(', ')}] starts at an address that is no multiple of its element size.`);
+    throw new LayoutError(
+      `tensor ${tensor.dtype}[${tensor.shape.join(', ')}] has the wrong start: expected a multiple of ${elementBytes} bytes, ` +
+        `got ${start}. Copy the bytes with fromBytes().`,
+    );
   }
-  return rawView(tensor.dtype, bytes.buffer as ArrayBuffer, tensor.size === 0 ? 0 : start, extentOf(tensor.shape, tensor.strides));
+  return rawView(
+    tensor.dtype,
+    bytes.buffer as ArrayBuffer,
+    tensor.size === 0 ? 0 : start,
+    extentOf(tensor.shape, tensor.strides),
+  );
 }
 
 /** Calls `visit(denseIndex, stridedIndex)` for every element in row-major order. */
@@ -120,5 +128,8 @@ export function storeValues(tensor: Tensor, values: ValueArray): void {
 /** Values of raw little-endian bytes, which may start anywhere. */
 export function rawValues(bytes: Uint8Array, dtype: DType): ValueArray {
   const aligned = bytes.byteOffset % bytesOf(dtype) === 0 ? bytes : bytes.slice();
-  return decodeRaw(rawView(dtype, aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / bytesOf(dtype)), dtype);
+  return decodeRaw(
+    rawView(dtype, aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.byteLength / bytesOf(dtype)),
+    dtype,
+  );
 }

@@ -17,7 +17,10 @@ export function memoryStatistics(device: string): MemoryStatistics | undefined {
  * @throws {InvalidArgumentError} `bytes` is not positive
  */
 export function setMemoryBudget(device: string, bytes: number): void {
-  if (!(bytes > 0)) throw new InvalidArgumentError(`setMemoryBudget: bytes is not allowed: expected a positive number, got ${bytes}.`);
+  if (!(bytes > 0))
+    throw new InvalidArgumentError(
+      `setMemoryBudget: bytes is not allowed: expected a positive number, got ${bytes}. Pass Infinity for no budget.`,
+    );
   cudaBackendFor(parseDevice(device))?.pool.setBudget(bytes);
 }
 

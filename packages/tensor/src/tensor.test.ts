@@ -66,7 +66,10 @@ describe('views', () => {
 
   test('slices of one tensor take the parts of a concatenation', async () => {
     using joined = empty([2, 5], { dtype: 'i32' });
-    for (const [start, values] of [[0, [1, 2, 3, 4]], [2, [5, 6, 7, 8, 9, 10]]] as const) {
+    for (const [start, values] of [
+      [0, [1, 2, 3, 4]],
+      [2, [5, 6, 7, 8, 9, 10]],
+    ] as const) {
       using part = fromArray(values, [2, values.length / 2], { dtype: 'i32' });
       using place = joined.slice(1, start, start + values.length / 2);
       copy({ x: part }, { out: place });
@@ -156,10 +159,22 @@ describe('making and moving', () => {
     ['an unknown type', () => empty([1], { dtype: 'f64' as never }), 'UNSUPPORTED_DTYPE'],
     ['an unknown device', () => empty([1], { device: 'tpu' }), 'UNKNOWN_DEVICE'],
     ['a device that no machine has', () => empty([1], { device: 'cuda:99' }), 'DEVICE_NOT_AVAILABLE'],
-    ['an unknown option', () => rmsNorm({ x: zeros([1]), weight: zeros([1]) }, { epsilon: 1 } as never), 'INVALID_ARGUMENT'],
-    ['an option of the wrong kind', () => rmsNorm({ x: zeros([1]), weight: zeros([1]) }, { eps: '1' } as never), 'INVALID_ARGUMENT'],
+    [
+      'an unknown option',
+      () => rmsNorm({ x: zeros([1]), weight: zeros([1]) }, { epsilon: 1 } as never),
+      'INVALID_ARGUMENT',
+    ],
+    [
+      'an option of the wrong kind',
+      () => rmsNorm({ x: zeros([1]), weight: zeros([1]) }, { eps: '1' } as never),
+      'INVALID_ARGUMENT',
+    ],
     ['an argument that is missing', () => rmsNorm({ x: zeros([1]) } as never), 'SHAPE_MISMATCH'],
-    ['an out of the wrong shape', () => rmsNorm({ x: zeros([2]), weight: zeros([2]) }, { out: zeros([3]) }), 'SHAPE_MISMATCH'],
+    [
+      'an out of the wrong shape',
+      () => rmsNorm({ x: zeros([2]), weight: zeros([2]) }, { out: zeros([3]) }),
+      'SHAPE_MISMATCH',
+    ],
   ])('refuses %s', (_title, action, code) => {
     expect(codeOf(action)).toBe(code);
   });
@@ -168,7 +183,7 @@ describe('making and moving', () => {
     using x = zeros([2, 17, 8]);
     using weight = zeros([7]);
     expect(() => rmsNorm({ x, weight })).toThrow(
-      'rmsNorm: weight has the wrong shape: expected [C] = [8], got [7].\n  x       f32[2, 17, 8] cpu\n  weight  f32[7] cpu',
+      'rmsNorm: weight has the wrong shape: expected [C] = [8], got [7]. Pass one that fits, or reshape() it.\n  x       f32[2, 17, 8] cpu\n  weight  f32[7] cpu',
     );
   });
 

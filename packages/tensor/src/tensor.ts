@@ -88,8 +88,8 @@ export class Tensor implements Disposable {
   reshape(...shape: number[]): Tensor {
     if (!this.isContiguous) {
       throw new LayoutError(
-        `reshape: tensor ${describeTensor(this)} has gaps (strides [${this.strides.join(', ')}]): expected a contiguous one. ` +
-          'Use contiguous(tensor) first.',
+        `reshape: tensor ${describeTensor(this)} has gaps: expected a contiguous one, got strides ` +
+          `[${this.strides.join(', ')}]. Use contiguous(tensor) first.`,
       );
     }
     const open = shape.indexOf(-1);
@@ -97,7 +97,7 @@ export class Tensor implements Disposable {
     const filled = open < 0 ? shape : shape.with(open, known === 0 ? 0 : this.size / known);
     if (sizeOf(filled) !== this.size || filled.some((extent) => !Number.isInteger(extent) || extent < 0)) {
       throw new ShapeMismatchError(
-        `reshape: shape does not fit: expected ${this.size} elements of ${describeTensor(this)}, got [${shape.join(', ')}].`,
+        `reshape: shape does not fit: expected ${this.size} elements of ${describeTensor(this)}, got [${shape.join(', ')}]. Give sizes with that product, or -1 for one of them.`,
       );
     }
     return this.#view(filled, contiguousStrides(filled), this.offset);
@@ -110,7 +110,8 @@ export class Tensor implements Disposable {
     const stop = end ?? extent;
     if (!Number.isInteger(start) || !Number.isInteger(stop) || start < 0 || stop < start || stop > extent) {
       throw new ShapeMismatchError(
-        `slice: range [${start}, ${stop}) is outside axis ${at}: expected within [0, ${extent}] of ${describeTensor(this)}.`,
+        `slice: range is outside axis ${at}: expected within [0, ${extent}] of ${describeTensor(this)}, ` +
+          `got [${start}, ${stop}). Count both ends from 0; the end is not included.`,
       );
     }
     return this.#view(this.shape.with(at, stop - start), this.strides, this.offset + start * (this.strides[at] ?? 0));
@@ -135,7 +136,10 @@ export class Tensor implements Disposable {
   squeeze(axis: number): Tensor {
     const at = this.#axis(axis, 'squeeze');
     if (this.shape[at] !== 1) {
-      throw new ShapeMismatchError(`squeeze: axis ${at} has the wrong size: expected 1, got ${this.shape[at]} in ${describeTensor(this)}.`);
+      throw new ShapeMismatchError(
+        `squeeze: axis ${at} has the wrong size: expected 1, got ${this.shape[at]} in ${describeTensor(this)}. ` +
+          'Use slice() to choose one element, or reshape() to join axes.',
+      );
     }
     return this.#view(this.shape.toSpliced(at, 1), this.strides.toSpliced(at, 1), this.offset);
   }
@@ -146,7 +150,8 @@ export class Tensor implements Disposable {
     const stride = this.strides[at] ?? 1;
     if (outer * inner !== this.shape[at]) {
       throw new ShapeMismatchError(
-        `unflatten: ${outer}·${inner} does not make axis ${at}: expected ${this.shape[at]} of ${describeTensor(this)}.`,
+        `unflatten: sizes do not make axis ${at}: expected a product of ${this.shape[at]} for ${describeTensor(this)}, ` +
+          `got ${outer}·${inner}. Divide the axis' size by one of them.`,
       );
     }
     return this.#view(
@@ -184,7 +189,8 @@ export class Tensor implements Disposable {
     const normal = normalizeAxis(axis, this.rank);
     if (normal < 0) {
       throw new ShapeMismatchError(
-        `${action}: axis is out of range: expected -${this.rank}..${this.rank - 1}, got ${axis} for ${describeTensor(this)}.`,
+        `${action}: axis is out of range: expected -${this.rank}..${this.rank - 1}, got ${axis} for ${describeTensor(this)}. ` +
+          'Axes count from 0, or from -1 at the end.',
       );
     }
     return normal;

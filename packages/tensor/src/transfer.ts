@@ -1,13 +1,13 @@
 // Between tensors and the host, and between devices.
 
 import { backendFor } from './backends/backends.js';
-import { emptyOn, fromBytes } from './create.js';
+import { emptyOn, filled, fromBytes } from './create.js';
 import { parseDevice } from './device.js';
 import { rawView, type ValueArray } from './dtype.js';
 import { ShapeMismatchError } from './errors/shape-mismatch-error.js';
 import { decodeRaw, encodeValues } from './host-arrays.js';
 import { copy } from './ops/copy.js';
-import { Tensor } from './tensor.js';
+import type { Tensor } from './tensor.js';
 
 /** The tensor itself (a new reference) when it is contiguous, else a dense copy. The caller disposes it. */
 export function contiguous(tensor: Tensor): Tensor {
@@ -33,7 +33,11 @@ export async function readBytes(tensor: Tensor): Promise<Uint8Array<ArrayBuffer>
 /** Overwrites a contiguous tensor with numbers, in order with the ops before and after. */
 export function write(tensor: Tensor, values: ArrayLike<number>): void {
   if (values.length !== tensor.size || !tensor.isContiguous) {
-    throw new ShapeMismatchError(`write: values do not fill the tensor: expected ${tensor.size} into a contiguous tensor, got ${values.length}.`);
+    const layout = tensor.isContiguous ? 'a contiguous tensor' : 'a tensor with gaps';
+    throw new ShapeMismatchError(
+      `write: values do not fill the tensor: expected ${tensor.size} into a contiguous tensor, got ${values.length} into ${layout}. ` +
+        'Pass one value for each element, and for a view write to the tensor it was taken from.',
+    );
   }
   if (tensor.size > 0) backendFor(tensor.device).upload(tensor, encodeValues(values, tensor.dtype));
 }
@@ -46,8 +50,9 @@ export async function toDevice(tensor: Tensor, device: string): Promise<Tensor> 
     using dense = contiguous(tensor);
     const target = emptyOn(backendFor(name), tensor.shape, tensor.dtype);
     const start = (dense.offset * dense.byteLength) / Math.max(1, dense.size);
-    if (dense.size > 0) backendFor(name).upload(target, dense.storage.bytes.subarray(start, start + dense.byteLength));
-    return target;
+    if (dense.size === 0) return target;
+    const bytes = dense.storage.bytes.subarray(start, start + dense.byteLength);
+    return filled(target, () => backendFor(name).upload(target, bytes));
   }
   return fromBytes(await readBytes(tensor), tensor.shape, { dtype: tensor.dtype, device: name });
 }

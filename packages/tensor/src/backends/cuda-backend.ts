@@ -77,14 +77,27 @@ export class CudaBackend implements Backend {
     const { name, kernel } = call.declaration;
     const op = this.#ops.get(kernel);
     if (op === undefined) {
-      throw new UnsupportedOpError(`${name}: no CUDA kernel named ${kernel} in this build of the addon. Rebuild it with CUDA.`, { op: name, kernel });
+      throw new UnsupportedOpError(
+        `${name}: kernel is missing: expected ${kernel} for CUDA in this build of the addon, got none. ` +
+          "Build the addon with it, or run the op on device 'cpu'.",
+        { op: name, kernel },
+      );
     }
     const descriptors = packDescriptors(call.tensors, (tensor) => tensor.storage.address);
     const count = call.tensors.length;
     const bytes = op.usesWorkspace ? this.#binding.opWorkspace(op.index, count, descriptors, call.packedAttributes) : 0;
     const workspace = bytes > 0 ? this.pool.allocate(bytes) : undefined;
     try {
-      this.#binding.runOp(op.index, this.#index, this.stream, count, descriptors, call.packedAttributes, workspace?.address ?? 0, bytes);
+      this.#binding.runOp(
+        op.index,
+        this.#index,
+        this.stream,
+        count,
+        descriptors,
+        call.packedAttributes,
+        workspace?.address ?? 0,
+        bytes,
+      );
     } finally {
       // Given back at once: whoever gets it next is later in the same stream.
       workspace?.release();
@@ -108,7 +121,14 @@ export class CudaBackend implements Backend {
     try {
       graph = this.#binding.endCapture(this.#index, this.stream);
       const executable = this.#binding.instantiateGraph(this.#index, graph);
-      const recording = new CudaRecording(this.#binding, this.#index, this.stream, executable, this.#binding.graphNodeCount(graph), arena);
+      const recording = new CudaRecording(
+        this.#binding,
+        this.#index,
+        this.stream,
+        executable,
+        this.#binding.graphNodeCount(graph),
+        arena,
+      );
       this.#binding.destroyGraph(graph);
       return recording;
     } catch (error) {
@@ -142,7 +162,14 @@ class CudaRecording implements Recording {
   readonly #arena: MemoryArena | undefined;
   #executable: number;
 
-  constructor(binding: NativeBinding, index: number, stream: number, executable: number, nodeCount: number, arena: MemoryArena | undefined) {
+  constructor(
+    binding: NativeBinding,
+    index: number,
+    stream: number,
+    executable: number,
+    nodeCount: number,
+    arena: MemoryArena | undefined,
+  ) {
     this.#binding = binding;
     this.#index = index;
     this.#stream = stream;
@@ -170,14 +197,21 @@ function addressOf(tensor: Tensor): number {
 
 function requireDevice(device: DeviceName, index: number): NativeBinding {
   const { binding, reason } = loadNative();
-  if (binding === null) throw new DeviceNotAvailableError(device, `the native addon could not be loaded: ${reason ?? 'unknown reason'}.`);
+  if (binding === null)
+    throw new DeviceNotAvailableError(device, `the native addon could not be loaded: ${reason ?? 'unknown reason'}.`);
   const status = binding.cudaStatus();
   if (!status.compiled) throw new DeviceNotAvailableError(device, 'the native addon was built without CUDA.');
   if (status.deviceCount === 0) {
-    throw new DeviceNotAvailableError(device, `the CUDA runtime found no usable GPU (${status.errorName}: ${status.errorMessage}).`);
+    throw new DeviceNotAvailableError(
+      device,
+      `the CUDA runtime found no usable GPU (${status.errorName}: ${status.errorMessage}).`,
+    );
   }
   if (index >= status.deviceCount) {
-    throw new DeviceNotAvailableError(device, `this machine has ${status.deviceCount} CUDA device(s), the highest is cuda:${status.deviceCount - 1}.`);
+    throw new DeviceNotAvailableError(
+      device,
+      `this machine has ${status.deviceCount} CUDA device(s), the highest is cuda:${status.deviceCount - 1}.`,
+    );
   }
   return binding;
 }
