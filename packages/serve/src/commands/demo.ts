@@ -12,6 +12,7 @@ import { UsageError } from '../errors/usage-error.js';
 import { integer } from '../requests/fields.js';
 import { limits } from '../requests/limits.js';
 import { canShowPictures, halfBlocks } from '../terminal/half-blocks.js';
+import { writeWords } from '../terminal/printable.js';
 import { ProgressBar } from '../terminal/progress-bar.js';
 import { table } from '../terminal/table.js';
 import { openModel } from './open-model.js';
@@ -94,7 +95,7 @@ async function describe(model: JanusModel, picture: string, { maxTokens, json }:
     firstAt ??= performance.now();
     text += chunk.text;
     ({ promptTokens, completionTokens: tokens } = chunk.usage);
-    if (json !== true) process.stdout.write(chunk.text);
+    if (json !== true) writeWords(chunk.text);
   }
   if (json !== true) process.stdout.write('\n');
   const end = performance.now();
@@ -119,7 +120,7 @@ async function draw(model: JanusModel, { prompt, seed }: DemoOptions) {
 }
 
 function show(image: RgbImage): void {
-  if (canShowPictures(process.stdout)) console.log(halfBlocks(image, Math.min(64, process.stdout.columns - 2)));
+  if (canShowPictures(process.stdout)) console.log(halfBlocks(image, Math.min(64, (process.stdout.columns || 80) - 2)));
 }
 
 /** One row per stage: seconds, share, and speed where something was made. */

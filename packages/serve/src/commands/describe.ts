@@ -3,6 +3,7 @@
 import { type Command, Option } from 'commander';
 
 import { integer } from '../requests/fields.js';
+import { writeWords } from '../terminal/printable.js';
 import { openModel } from './open-model.js';
 import { addModelOptions, addSamplingOptions, checked, type ModelOptions, type SamplingFlags } from './options.js';
 
@@ -42,7 +43,7 @@ async function run(image: string, question: string | undefined, options: Describ
   for await (const chunk of model.describe({ images: [image], question, maxNewTokens, temperature, topP, seed })) {
     text += chunk.text;
     last = chunk;
-    if (options.json !== true) process.stdout.write(chunk.text);
+    if (options.json !== true) writeWords(chunk.text);
   }
   if (options.json !== true) {
     process.stdout.write('\n');

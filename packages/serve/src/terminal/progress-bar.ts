@@ -48,7 +48,7 @@ export class ProgressBar {
     }
     const filled = Math.round(share * width);
     const line = `${this.#title} ${'█'.repeat(filled)}${'░'.repeat(width - filled)} ${percent}`;
-    this.#stream.write(`\r\u001b[K${line.slice(0, (this.#stream.columns ?? 80) - 1)}`);
+    this.#stream.write(`\r\u001b[K${line.slice(0, (this.#stream.columns || 80) - 1)}`);
   }
 
   /** Replaces the bar by a line that stays, with the time taken; `note` follows the title. */
