@@ -82,7 +82,7 @@ async function main(): Promise<number> {
     if (names.includes('draw')) add(await benchDraw(context));
   }
   const complete = values.rivals === undefined ? measurements : addRivals(measurements, values.rivals);
-  for (const measurement of complete) printMeasurement(measurement);
+  for (const measurement of complete) if (!measurement.id.startsWith('op/')) printMeasurement(measurement);
   if (values.json !== undefined) writeResults(values.json, results(values.device, complete));
   return 0;
 }

@@ -1,10 +1,10 @@
 // Every bench case of every op: microseconds, bytes or operations per second.
 
 import { record, type Recording, type Tensor, fromArray, empty, fillNormal, isFloat, bytesOf, type DType } from '@limen/tensor';
-import { caseShapes, drawInputs, loadCases, type OpCase, type OpCases } from '@limen/tensor/testing';
+import { caseShapes, drawInput, loadCases, type OpCase, type OpCases } from '@limen/tensor/testing';
 
 import { timeLaunches } from './lib/measure.js';
-import type { Measurement } from './lib/report.js';
+import { type Measurement, printMeasurement } from './lib/report.js';
 
 const folders = ['tensor', 'kv-cache', 'quant'].map((name) => new URL(`../packages/${name}/src/ops/`, import.meta.url));
 
@@ -19,7 +19,9 @@ export async function benchOps(device: string, filter: string, runs: number): Pr
       if (!cases.op.declaration.name.includes(filter)) continue;
       for (const opCase of cases.bench) {
         const dtype = (opCase.dtypes ?? cases.op.declaration.dtypes).includes('bf16') ? 'bf16' : (cases.op.declaration.dtypes[0] ?? 'f32');
-        measurements.push(await benchCase(cases, opCase, opCase.dtypes?.[0] ?? dtype, device, runs));
+        const measurement = await benchCase(cases, opCase, opCase.dtypes?.[0] ?? dtype, device, runs);
+        printMeasurement(measurement);
+        measurements.push(measurement);
       }
     }
   }
@@ -80,8 +82,7 @@ function placeInputs(cases: OpCases, opCase: OpCase, common: DType, device: stri
       if (size > 0) fillNormal({ x: tensor }, { seed: name.length });
       inputs[name] = tensor;
     } else {
-      const drawn = drawInputs(cases.op, { ...opCase, shapes: { ...opCase.shapes, [name]: shape } }, common, 1)[name];
-      inputs[name] = fromArray(drawn?.values ?? [], shape, { dtype, device });
+      inputs[name] = fromArray(drawInput(opCase, name, shape, dtype, 1).values, shape, { dtype, device });
     }
   }
   return inputs;

@@ -1,7 +1,7 @@
 // A step that advances state of its own: it runs eagerly first, is captured when it has proven itself, and replays from
 // then on. What cannot be captured goes on eagerly, with the reason.
 
-import { CapturedGraph } from './captured-graph.js';
+import type { CapturedGraph } from './captured-graph.js';
 import { capture } from './capture.js';
 
 /** State of a step. */

@@ -1,6 +1,6 @@
 // Turns a declaration into a checked, dispatched, logged function. It is the only dispatcher in the repository.
 
-import type { AttributeValue, PreparedCall } from './backends/backend.js';
+import type { PreparedCall } from './backends/backend.js';
 import { backendFor } from './backends/backends.js';
 import { type BoundCall, bindInputs, describeArguments, fitsLayout } from './contract.js';
 import { emptyOn } from './create.js';
@@ -9,11 +9,13 @@ import { InvalidArgumentError } from './errors/invalid-argument-error.js';
 import { ShapeMismatchError } from './errors/shape-mismatch-error.js';
 import type {
   AttributeContract,
+  AttributeValue,
   Choice,
   HostArray,
   InputContract,
   OpDeclaration,
   OutputContract,
+  RunnableDeclaration,
 } from './op-declaration.js';
 import { logCall } from './op-log.js';
 import { sameShape } from './shape.js';
@@ -68,9 +70,7 @@ export interface Op<I, O, A> {
 /** An op whose types are not known, as the shared test suite and the benchmarks see it. */
 export interface AnyOp {
   (inputs: Readonly<Record<string, Tensor | undefined>>, options?: Readonly<Record<string, unknown>>): unknown;
-  readonly declaration: OpDeclaration & {
-    reference(arrays: Readonly<Record<string, unknown>>, attributes: Readonly<Record<string, AttributeValue>>): void;
-  };
+  readonly declaration: RunnableDeclaration;
 }
 
 /**

@@ -1,7 +1,7 @@
 // Public exports of @limen/tensor.
 
 export { DeviceNotAvailableError, DisposedError, LimenError } from '@limen/cuda-kernels';
-export type { AttributeValue, Recording } from './backends/backend.js';
+export type { Recording } from './backends/backend.js';
 export type { MemoryStatistics } from './backends/device-memory-pool.js';
 export { empty, fromArray, fromBytes, type TensorOptions, wrapBytes, zeros } from './create.js';
 export { type AnyOp, defineOp, type Op, type OpOptions } from './define-op.js';
@@ -19,7 +19,7 @@ export { UnsupportedDTypeError } from './errors/unsupported-dtype-error.js';
 export { UnsupportedOpError } from './errors/unsupported-op-error.js';
 export { rawValues } from './host-arrays.js';
 export { memoryStatistics, setMemoryBudget, trimMemory } from './memory.js';
-export { choice, type HostArray, type Layout, type OpDeclaration, type Sizes } from './op-declaration.js';
+export { type AttributeValue, choice, type HostArray, type Layout, type OpDeclaration, type Sizes } from './op-declaration.js';
 export { setOpLog } from './op-log.js';
 export * from './ops/index.js';
 export { record } from './record.js';

@@ -1,6 +1,5 @@
 // The vocabulary in which ops are declared: shapes with named sizes, dtypes, attributes, aliasing.
 
-import type { AttributeValue } from './backends/backend.js';
 import type { DType, ValueArray } from './dtype.js';
 
 /** One axis: a named size (`'C'`), a fixed size (`3`), or `'...'` for any number of leading axes. */
@@ -37,6 +36,9 @@ export interface Choice<Word extends string = string> {
   readonly choices: readonly Word[];
   readonly default: Word;
 }
+
+/** Value of an attribute in a call. */
+export type AttributeValue = number | boolean | string;
 
 /** Declares an attribute that is one of several words; the first is the default. */
 export function choice<const Words extends readonly [string, ...string[]]>(...words: Words): Choice<Words[number]> {
@@ -84,4 +86,12 @@ export interface OpDeclaration {
   readonly kernel: string;
   /** The paper, specification or reference implementation that defines the op. */
   readonly source: string;
+}
+
+/** A declaration with its reference, whose types are not known. */
+export interface RunnableDeclaration extends OpDeclaration {
+  reference(
+    arrays: Readonly<Record<string, unknown>>,
+    attributes: Readonly<Record<string, AttributeValue>>,
+  ): void;
 }

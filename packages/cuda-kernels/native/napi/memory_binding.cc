@@ -196,11 +196,10 @@ class CopyToHostWorker : public WaitWorker {
   CopyToHostWorker(Napi::Env env, int device, cudaEvent_t event, StagingBlock staging, Napi::ArrayBuffer keep,
                    uint8_t* target, size_t bytes)
       : WaitWorker(env, "copyToHost", device, event, true),
+        keep_(Napi::Reference<Napi::ArrayBuffer>::New(keep, 1)),
         staging_(staging),
         target_(target),
-        bytes_(bytes) {
-    Receiver().Set("target", keep);
-  }
+        bytes_(bytes) {}
   ~CopyToHostWorker() override { give_back_staging(staging_); }
 
  protected:
@@ -209,6 +208,7 @@ class CopyToHostWorker : public WaitWorker {
   }
 
  private:
+  const Napi::Reference<Napi::ArrayBuffer> keep_;
   const StagingBlock staging_;
   uint8_t* const target_;
   const size_t bytes_;

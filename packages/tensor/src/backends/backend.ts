@@ -1,7 +1,7 @@
 // What a device must be able to do. Two implementations: cpu-backend.ts and cuda-backend.ts.
 
 import type { DeviceName } from '../device.js';
-import type { OpDeclaration } from '../op-declaration.js';
+import type { AttributeValue, OpDeclaration } from '../op-declaration.js';
 import type { Allocation } from '../storage.js';
 import type { Tensor } from '../tensor.js';
 
@@ -14,8 +14,6 @@ export interface PreparedCall {
   /** The same as numbers: booleans 0 or 1, choices their index. */
   readonly packedAttributes: Float64Array;
 }
-
-export type AttributeValue = number | boolean | string;
 
 /** Ops that were recorded instead of run, ready to run again on the same memory. */
 export interface Recording extends Disposable {

@@ -1,15 +1,14 @@
 // Runs an op's TypeScript reference on CPU tensors.
 
 import { hostValues, sharesHostMemory, storeValues } from '../host-arrays.js';
-import type { HostArray } from '../op-declaration.js';
+import type { HostArray, RunnableDeclaration } from '../op-declaration.js';
 import type { ValueArray } from '../dtype.js';
-import type { AnyOp } from '../define-op.js';
 import type { PreparedCall } from './backend.js';
 
 /** Reads the inputs, calls the reference, and writes back what it made and what it mutated. */
 export function runReference(call: PreparedCall): void {
   const { tensors } = call;
-  const declaration = call.declaration as AnyOp['declaration'];
+  const declaration = call.declaration as RunnableDeclaration;
   const inputNames = Object.keys(declaration.inputs);
   const names = [...inputNames, ...Object.keys(declaration.outputs)];
   const arrays: Record<string, HostArray<ValueArray> | undefined> = {};

@@ -3,6 +3,8 @@
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
+import { loadNative } from '@limen/cuda-kernels';
+
 import { CheckpointError } from '../errors/checkpoint-error.js';
 
 /** An open file. */
@@ -18,9 +20,10 @@ export interface ByteFile {
 export interface ByteFileOptions {
   /**
    * Maps a file, or `bytes` of it from `offset`, read-only, as the native binding's `mapFile` does. Where it throws, the
-   * bytes are read instead. A mapped file must not be cut short while it is in use. Default: positioned reads.
+   * bytes are read instead. A mapped file must not be cut short while it is in use. Default: the native addon's, where
+   * it is loaded; `null` reads.
    */
-  readonly mapFile?: (path: string, offset?: number, bytes?: number) => ArrayBuffer;
+  readonly mapFile?: ((path: string, offset?: number, bytes?: number) => ArrayBuffer) | null;
 }
 
 // Node refuses single reads of 2 GiB and more.
@@ -31,8 +34,8 @@ const smallestMap = 1 << 20;
 
 /** Opens `path`; throws what `node:fs` throws. */
 export function openByteFile(path: string, options: ByteFileOptions = {}): ByteFile {
-  const { mapFile } = options;
-  const mapped = mapFile && attempt(() => mapFile(path));
+  const mapFile = options.mapFile === undefined ? loadNative().binding?.mapFile : options.mapFile;
+  const mapped = mapFile ? attempt(() => mapFile(path)) : undefined;
   if (mapped !== undefined) {
     return {
       path,

@@ -6,8 +6,7 @@ import { type AnyOp, outputGeometry } from '../define-op.js';
 import { type DType, isFloat, type ValueArray } from '../dtype.js';
 import { InvalidArgumentError } from '../errors/invalid-argument-error.js';
 import { hostValues } from '../host-arrays.js';
-import type { AttributeValue } from '../backends/backend.js';
-import type { HostArray } from '../op-declaration.js';
+import type { AttributeValue, HostArray } from '../op-declaration.js';
 import { sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import type { OpCase, ValueRule } from './op-cases.js';
@@ -77,6 +76,11 @@ export function drawInputs(op: AnyOp, opCase: OpCase, common: DType, seed: numbe
     inputs[input] = { dtype, shape, values: makeValues(opCase.values?.[input], dtype, sizeOf(shape), random) };
   }
   return inputs;
+}
+
+/** Draws one input alone. */
+export function drawInput(opCase: OpCase, input: string, shape: readonly number[], dtype: DType, seed: number): CaseArray {
+  return { dtype, shape, values: makeValues(opCase.values?.[input], dtype, sizeOf(shape), new SeededRandom(seed)) };
 }
 
 /** Draws the inputs and runs the reference on them. */

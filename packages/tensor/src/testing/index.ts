@@ -1,6 +1,6 @@
 // The shared test and bench machinery for ops, published as @limen/tensor/testing.
 
-export { type CaseArray, caseShapes, type CaseValues, caseValues, drawInputs } from './case-values.js';
+export { type CaseArray, caseShapes, type CaseValues, caseValues, drawInput } from './case-values.js';
 export { checkOp, kernelName } from './check-op.js';
 export { type ClosenessVerdict, compareValues } from './expect-close.js';
 export { cudaUnavailable } from './gpu.js';
