@@ -17,6 +17,12 @@ export class LimenError extends Error {
     Object.defineProperty(this, marker, { value: true });
   }
 
+  /** A message with a next step behind it, for families of errors whose next step follows from their code. */
+  protected static advise(message: string, advice: string | undefined): string {
+    if (advice === undefined || message.endsWith(advice)) return message;
+    return `${message}${/[.?!]$/.test(message) ? '' : '.'} ${advice}`;
+  }
+
   /** True for any Limen error, also one thrown by another installed copy of the package. */
   static isInstance(value: unknown): value is LimenError {
     return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[marker] === true;

@@ -9,6 +9,16 @@ export type ConfigErrorCode =
   | 'CONFIG_CONTRADICTION'
   | 'CONFIG_NOT_SUPPORTED';
 
+// What to do, for the codes whose message does not say it by itself.
+const advice: Readonly<Partial<Record<ConfigErrorCode, string>>> = {
+  CONFIG_FILE_MISSING: 'Pass the folder of a complete model.',
+  CONFIG_FILE_INVALID: 'Download the file again.',
+  CONFIG_FIELD_MISSING: 'Take the file that was published with the weights.',
+  CONFIG_FIELD_INVALID: 'Take the file that was published with the weights.',
+  CONFIG_CONTRADICTION: 'Take the files that were published together.',
+  CONFIG_NOT_SUPPORTED: 'Only Janus-Pro as published is supported.',
+};
+
 /** A configuration that cannot be used; `details.field` names the value at fault. */
 export class ConfigError extends LimenError {
   declare readonly code: ConfigErrorCode;
@@ -19,6 +29,6 @@ export class ConfigError extends LimenError {
     details: Readonly<Record<string, unknown>> = {},
     options?: ErrorOptions,
   ) {
-    super(code, message, details, options);
+    super(code, LimenError.advise(message, advice[code]), details, options);
   }
 }

@@ -12,6 +12,15 @@ export type ImageErrorCode =
   | 'IMAGE_TOO_NARROW'
   | 'IMAGE_DATA_INVALID';
 
+// What to do, for the codes whose message does not say it by itself.
+const advice: Readonly<Partial<Record<ImageErrorCode, string>>> = {
+  IMAGE_FILE_UNREADABLE: 'Check the path and its permissions.',
+  IMAGE_EMPTY: 'Pass the bytes of a picture, or the path of one.',
+  IMAGE_FORMAT_NOT_SUPPORTED: 'Convert it to one of these.',
+  IMAGE_TOO_SMALL: 'Enlarge it, or use another one.',
+  IMAGE_DATA_INVALID: 'Correct the call.',
+};
+
 /**
  * A picture that cannot be used. Texts of decoders can hold addresses and paths, so they are in `cause` only, which is
  * never sent to a client.
@@ -25,6 +34,6 @@ export class ImageError extends LimenError {
     details: Readonly<Record<string, unknown>> = {},
     options?: ErrorOptions,
   ) {
-    super(code, message, details, options);
+    super(code, LimenError.advise(message, advice[code]), details, options);
   }
 }

@@ -8,6 +8,13 @@ export type TokenizerErrorCode =
   | 'TOKENIZER_ID_UNKNOWN'
   | 'TOKENIZER_TEXT_TOO_LONG';
 
+// What to do, for the codes whose message does not say it by itself.
+const advice: Readonly<Partial<Record<TokenizerErrorCode, string>>> = {
+  TOKENIZER_INVALID: 'Download tokenizer.json again.',
+  TOKENIZER_ID_UNKNOWN: 'Decode only ids that this tokenizer made; a vocabulary may be padded.',
+  TOKENIZER_TEXT_TOO_LONG: 'Encode it in parts.',
+};
+
 /** A tokenizer file that cannot be used, or a text or id it cannot turn. */
 export class TokenizerError extends LimenError {
   declare readonly code: TokenizerErrorCode;
@@ -18,6 +25,6 @@ export class TokenizerError extends LimenError {
     details: Readonly<Record<string, unknown>> = {},
     options?: ErrorOptions,
   ) {
-    super(code, message, details, options);
+    super(code, LimenError.advise(message, advice[code]), details, options);
   }
 }

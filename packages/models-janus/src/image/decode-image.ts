@@ -74,7 +74,7 @@ export async function decodeImage(bytes: Uint8Array): Promise<RgbImage> {
   if (format === undefined) {
     throw new ImageError(
       'IMAGE_FORMAT_NOT_SUPPORTED',
-      'image: format is not supported: expected a JPEG, PNG, WebP or GIF. Convert it.',
+      'image: format is not supported: expected a JPEG, PNG, WebP or GIF.',
     );
   }
   const options = {

@@ -116,7 +116,7 @@ export function readTokens(root: ConfigFields, { tokenId }: ConfigContext, vocab
       return root.fail(
         'CONFIG_CONTRADICTION',
         'tokenizer',
-        `expected it to know ${text}. Is it the tokenizer of this model?`,
+        `expected it to know ${text}`,
       );
     if (id >= vocabularySize)
       root.fail(

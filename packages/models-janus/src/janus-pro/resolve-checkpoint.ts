@@ -43,7 +43,7 @@ export function resolveCheckpoint(folder: string): CheckpointFiles {
     if (path !== undefined) return path;
     throw new ConfigError(
       'CONFIG_FILE_MISSING',
-      `${weights}: ${name} not found: expected it there or in ${dirname(weights)}. Is this the folder of a model?`,
+      `${weights}: ${name} not found: expected it there or in ${dirname(weights)}.`,
       { file: name, tried: places },
     );
   };
