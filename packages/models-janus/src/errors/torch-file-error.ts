@@ -21,6 +21,7 @@ export type TorchFileErrorCode =
 // What to do, for the codes whose message does not say it by itself.
 const advice: Readonly<Partial<Record<TorchFileErrorCode, string>>> = {
   TORCH_FILE_UNREADABLE: 'Check the path and its permissions.',
+  TORCH_PICKLE_TOO_LARGE: 'Save model.state_dict() alone: names and tensors take little room.',
   TORCH_ZIP_COMPRESSED: 'Save it again with torch.save, which does not compress.',
   TORCH_ENTRY_MISSING: 'Is the download complete?',
   TORCH_STORAGE_INVALID: 'Is the download complete?',

@@ -112,12 +112,7 @@ export function finishImageCode(fields: ConfigFields, code: ImageCodeConfig): Im
 export function readTokens(root: ConfigFields, { tokenId }: ConfigContext, vocabularySize: number): TokenConfig {
   const find = (text: string): number => {
     const id = tokenId(text);
-    if (id === undefined)
-      return root.fail(
-        'CONFIG_CONTRADICTION',
-        'tokenizer',
-        `expected it to know ${text}`,
-      );
+    if (id === undefined) return root.fail('CONFIG_CONTRADICTION', 'tokenizer', `expected it to know ${text}`);
     if (id >= vocabularySize)
       root.fail(
         'CONFIG_CONTRADICTION',

@@ -107,11 +107,17 @@ function changed(config: object, path: string, value: unknown): unknown {
   return copy;
 }
 
+// Every message ends with what to do, behind what was expected and what came.
+const saysWhatToDo = /[.?!] [A-Zn`].+[.?]$/s;
+
 function errorOf(action: () => unknown): { code: string; field: unknown } {
   try {
     action();
   } catch (error) {
-    if (error instanceof ConfigError) return { code: error.code, field: error.details.field };
+    if (error instanceof ConfigError) {
+      expect(error.message).toMatch(saysWhatToDo);
+      return { code: error.code, field: error.details.field };
+    }
     throw error;
   }
   return { code: 'ACCEPTED', field: undefined };

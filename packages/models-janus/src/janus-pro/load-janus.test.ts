@@ -154,7 +154,9 @@ describe('the files', () => {
     const error = errorOf();
     expect(error.code).toBe('CONFIG_FILE_MISSING');
     expect(error.message).toMatch(
-      new RegExp(`${name.replace('.', '\\.')} not found: expected it there or in .+\\. Pass the folder of a complete model\\.$`),
+      new RegExp(
+        `${name.replace('.', '\\.')} not found: expected it there or in .+\\. Pass the folder of a complete model\\.$`,
+      ),
     );
     expect(error.details).toMatchObject({ file: name });
   });

@@ -16,11 +16,15 @@ import { readTokenizerFile } from './tokenizer-file.js';
 const load = (path: string) =>
   Tokenizer.load({ tokenizer: join(path, 'tokenizer.json'), tokenizerConfig: join(path, 'tokenizer_config.json') });
 
+// Every message ends with what to do, behind what was expected and what came.
+const saysWhatToDo = /[.?!] [A-Zn`].+[.?]$/s;
+
 function codeOf(action: () => unknown): string {
   try {
     action();
   } catch (error) {
-    if (error instanceof TokenizerError) return error.code;
+    if (error instanceof TokenizerError)
+      return saysWhatToDo.test(error.message) ? error.code : `no advice: ${error.message}`;
     throw error;
   }
   return 'ACCEPTED';

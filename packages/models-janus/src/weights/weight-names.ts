@@ -60,7 +60,7 @@ export function janusWeights(source: TensorSource): TensorSource {
     if (found !== undefined) return found;
     throw new LimenError(
       'WEIGHT_NOT_FOUND',
-      `janusWeights: tensor not found: expected one of ${renamed.size} names, got "${name}".`,
+      `janusWeights: tensor not found: expected one of ${renamed.size} names, got "${name}". names() lists them.`,
       { name },
     );
   };

@@ -2,7 +2,10 @@ import { LimenError } from '@limen/cuda-kernels';
 
 /** Device memory that could not be had, with what was needed and what there is. */
 export class OutOfMemoryError extends LimenError {
-  constructor(device: string, facts: { needBytes: number; freeBytes: number; inUseBytes: number; budgetBytes: number }) {
+  constructor(
+    device: string,
+    facts: { needBytes: number; freeBytes: number; inUseBytes: number; budgetBytes: number },
+  ) {
     const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
     super(
       'OUT_OF_MEMORY',

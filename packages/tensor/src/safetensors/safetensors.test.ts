@@ -29,11 +29,15 @@ function open(bytes: Uint8Array, mapped = false) {
   return openSafetensors(path, mapped ? { mapFile: () => buffer } : {});
 }
 
+// Every message ends with what to do, behind what was expected and what came.
+const saysWhatToDo = /[.?!] [A-Zn`].+[.?]$/s;
+
 function codeOf(action: () => unknown): string {
   try {
     action();
   } catch (error) {
-    return error instanceof SafetensorsError ? error.code : `not a SafetensorsError: ${String(error)}`;
+    if (!(error instanceof SafetensorsError)) return `not a SafetensorsError: ${String(error)}`;
+    return saysWhatToDo.test(error.message) ? error.code : `no advice: ${error.message}`;
   }
   return 'accepted';
 }

@@ -23,11 +23,17 @@ function open(bytes: Uint8Array) {
   return openTorchCheckpoint(path);
 }
 
+// Every message ends with what to do, behind what was expected and what came.
+const saysWhatToDo = /[.?!] [A-Zn`].+[.?]$/s;
+
 function errorOf(action: () => unknown): LimenError {
   try {
     action();
   } catch (error) {
-    if (LimenError.isInstance(error)) return error;
+    if (LimenError.isInstance(error)) {
+      expect(error.message).toMatch(saysWhatToDo);
+      return error;
+    }
     throw error;
   }
   return new LimenError('ACCEPTED', '');
