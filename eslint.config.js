@@ -14,6 +14,7 @@ export default tseslint.config(
     ignores: [
       '**/dist/',
       '**/build/',
+      '**/build-cuda/',
       '**/node_modules/',
       '**/prebuilds/',
       'docs/api/',

@@ -11,7 +11,17 @@ export const repositoryRoot = dirname(dirname(dirname(fileURLToPath(import.meta.
 /** The pnpm release that every command uses; the same as `packageManager` in package.json. */
 export const pnpmRelease = 'pnpm@12.21.0';
 
-const skippedFolders = new Set(['node_modules', 'dist', 'build', 'prebuilds', 'out', 'coverage', '.git', '.turbo']);
+const skippedFolders = new Set([
+  'node_modules',
+  'dist',
+  'build',
+  'build-cuda',
+  'prebuilds',
+  'out',
+  'coverage',
+  '.git',
+  '.turbo',
+]);
 
 /**
  * Lists the files below a folder, skipping build outputs and dependencies.
