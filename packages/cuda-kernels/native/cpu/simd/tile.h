@@ -2,8 +2,8 @@
 //
 // panel_tile: c[R][kPanel] += a[R][K] · panel[K][kPanel]. Vectors run along the columns, rows are broadcast. For many
 //             rows: the packed panel is read once per R rows.
-// dot_tile:   out[R][C] = x[R][K] · w[C][K]ᵀ. Vectors run along K and are summed at the end. For few rows: the weight is
-//             used as it lies in memory, in its storage type.
+// dot_tile:   out[R][C] = x[R][K] · w[C][K]ᵀ. Vectors run along K and are summed at the end. For few rows: the weight
+//             is used as it lies in memory, in its storage type.
 //
 // Every sum runs over K in the same order whatever the tile, so results do not depend on how the work was split.
 

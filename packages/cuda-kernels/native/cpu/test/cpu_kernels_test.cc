@@ -189,11 +189,14 @@ void test_attention(DType dtype, int64_t batch, int64_t queries, int64_t keys, i
         const int64_t b = i / depth / heads / queries;
         int64_t visible = masked ? int64_t(lengths.get(b)) : keys;
         if (causal) visible = std::min(visible, t + keys - queries + 1);
-        const auto at = [&](int64_t s, int64_t c) { return ((b * (keys + 3) + s) * key_heads + h / group) * depth + c; };
+        const auto at = [&](int64_t s, int64_t c) {
+          return ((b * (keys + 3) + s) * key_heads + h / group) * depth + c;
+        };
         return attend(
             visible, factor, depth, d,
             [&](int64_t c) { return q.get(((b * queries + t) * (heads + 2) + h + 1) * depth + c); },
-            [&](int64_t s, int64_t c) { return k.get(at(s, c)); }, [&](int64_t s, int64_t c) { return v.get(at(s, c)); });
+            [&](int64_t s, int64_t c) { return k.get(at(s, c)); },
+            [&](int64_t s, int64_t c) { return v.get(at(s, c)); });
       });
 }
 
@@ -222,7 +225,8 @@ void test_paged(DType dtype, int64_t batch, int64_t key_heads, int64_t group, in
         return attend(
             int64_t(lengths.get(b)), 1 / std::sqrt(double(depth)), depth, d,
             [&](int64_t c) { return q.get((b * heads + h) * depth + c); },
-            [&](int64_t s, int64_t c) { return k.get(at(s, c)); }, [&](int64_t s, int64_t c) { return v.get(at(s, c)); });
+            [&](int64_t s, int64_t c) { return k.get(at(s, c)); },
+            [&](int64_t s, int64_t c) { return v.get(at(s, c)); });
       });
 }
 
