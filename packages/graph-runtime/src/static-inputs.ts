@@ -24,7 +24,10 @@ export class StaticInputs<Name extends string> implements Disposable {
   tensor(name: Name): Tensor {
     const tensor = this.#tensors.get(name);
     if (tensor !== undefined) return tensor;
-    throw new InvalidArgumentError(`static inputs: ${name} is unknown: expected one of ${[...this.#tensors.keys()].join(', ')}.`);
+    const known = [...this.#tensors.keys()].join(', ');
+    throw new InvalidArgumentError(
+      `static inputs: input is unknown: expected one of ${known}, got ${name}. Declare it when they are made.`,
+    );
   }
 
   /**
