@@ -19,6 +19,7 @@ export const allowedEdges = {
   'kv-cache': ['tensor'],
   'graph-runtime': ['tensor', 'cuda-kernels'],
   'models-janus': ['tensor', 'quant', 'kv-cache'],
+  'janus-tiny': ['tensor', 'models-janus'],
   serve: ['models-janus', 'graph-runtime', 'kv-cache', 'quant', 'tensor', 'cuda-kernels'],
 };
 

@@ -1,0 +1,20 @@
+// Public exports of @limen/janus-tiny.
+
+export { WorldError, type WorldErrorCode } from './errors/world-error.js';
+export type { DrawRequest, RequestedObject } from './world/draw-request.js';
+export { type Case, describeQuestions, makeCase } from './world/make-case.js';
+export { type Question, type QuestionKind, questionKinds } from './world/question.js';
+export { heldOutPairs, type Scene, type SceneObject } from './world/scene.js';
+export { type SeedRange, seedRanges, type Split } from './world/seeds.js';
+export {
+  type Background,
+  backgrounds,
+  type Colour,
+  colours,
+  type Kind,
+  kinds,
+  type Place,
+  places,
+  type Size,
+  sizes,
+} from './world/vocabulary.js';

@@ -1,0 +1,3 @@
+import { limenPackage } from '../../tools/tsup/preset.js';
+
+export default limenPackage();
