@@ -88,6 +88,9 @@ async function checkContents({ name, tarball, installed, manifest }) {
   report(types.code === 0, `${name} has types for import and require`, types.output);
 }
 
+// A machine with Node and nothing else: no compiler on the path, and no GPU for a driver to show.
+const bareMachine = { PATH: dirname(process.execPath), CUDA_VISIBLE_DEVICES: '' };
+
 /** @param {PackedPackage} packed */
 async function checkLoading({ name, manifest }) {
   const entries = Object.keys(manifest.exports).filter((key) => !key.endsWith('.json') && key !== './cli');
@@ -99,8 +102,30 @@ async function checkLoading({ name, manifest }) {
     ['require', 'commonjs', requires],
   ]) {
     const parameters = [`--input-type=${type}`, '--eval', String(program)];
-    const { code, output } = await runCommand(process.execPath, parameters, { cwd: join(out, 'consumer') });
-    report(code === 0, `${name} loads through ${kind}`, output);
+    const { code, output } = await runCommand(process.execPath, parameters, {
+      cwd: join(out, 'consumer'),
+      env: bareMachine,
+    });
+    report(code === 0, `${name} loads through ${kind} without a compiler or a GPU`, output);
+  }
+}
+
+/** Computes with the packed packages, through both kinds of loading. */
+async function checkComputing() {
+  const program = `
+    const x = tensor.fromArray([3, 4], [1, 2]);
+    const y = tensor.linear({ x, weight: tensor.fromArray([1, 1, 2, 0], [2, 2]) });
+    tensor.read(y).then((values) => { if (values.join() !== '7,6') throw new Error(values.join()); });`;
+  for (const [kind, type, load] of [
+    ['import', 'module', "import * as tensor from '@limen/tensor';"],
+    ['require', 'commonjs', "const tensor = require('@limen/tensor');"],
+  ]) {
+    const parameters = [`--input-type=${type}`, '--eval', `${load}${program}`];
+    const { code, output } = await runCommand(process.execPath, parameters, {
+      cwd: join(out, 'consumer'),
+      env: bareMachine,
+    });
+    report(code === 0, `the packed ops compute through ${kind} without a compiler or a GPU`, output);
   }
 }
 
@@ -125,3 +150,4 @@ for (const packed of packages) {
   await checkLoading(packed);
   await checkCommands(packed);
 }
+await checkComputing();
