@@ -93,7 +93,7 @@ const bareMachine = { PATH: dirname(process.execPath), CUDA_VISIBLE_DEVICES: '' 
 
 /** @param {PackedPackage} packed */
 async function checkLoading({ name, manifest }) {
-  const entries = Object.keys(manifest.exports).filter((key) => !key.endsWith('.json') && key !== './cli');
+  const entries = Object.keys(manifest.exports).filter((key) => !/\.json$|\*|^\.\/cli$/.test(key));
   const specifiers = JSON.stringify(entries.map((key) => name + key.slice(1)));
   const imports = `for (const s of ${specifiers}) await import(s)`;
   const requires = `for (const s of ${specifiers}) require(s)`;
