@@ -10,31 +10,53 @@ import { cacheTokenBytes, ceilings, decodeWeightBytes } from './lib/random-janus
 import type { Measurement } from './lib/report.js';
 
 /** Draws `n` pictures at once with guidance, for each `n` asked for. */
-export async function benchDraw({ network, model, device, quantization, format, counts, runs }: BenchmarkContext): Promise<Measurement[]> {
+export async function benchDraw({
+  network,
+  model,
+  device,
+  quantization,
+  format,
+  counts,
+  runs,
+}: BenchmarkContext): Promise<Measurement[]> {
   const { tokens, imageCode, text } = network.config;
   const steps = imageCode.gridSize ** 2;
   const prompt = [tokens.bos, ...Array.from({ length: 22 }, (_, index) => 10 + index * 997), tokens.beginOfImage];
   const measurements: Measurement[] = [];
   for (const count of counts) {
-    const sample = await timeCalls(device, async () => {
-      using codes = await generateImageCodes(network, {
-        prompts: Array.from({ length: count }, () => prompt),
-        padToken: tokens.pad,
-        guidance: 5,
-        sampling: Array.from({ length: count }, (_, seed) => ({ temperature: 1, topK: 0, topP: 1, seed })),
-        stepRunner,
-      });
-      using pixels = network.decodeImages(codes);
-      using bytes = imageToBytes({ x: pixels });
-      await read(bytes);
-    }, { runs: Math.min(runs, 5), warmUps: 1 });
+    const sample = await timeCalls(
+      device,
+      async () => {
+        using codes = await generateImageCodes(network, {
+          prompts: Array.from({ length: count }, () => prompt),
+          padToken: tokens.pad,
+          guidance: 5,
+          sampling: Array.from({ length: count }, (_, seed) => ({ temperature: 1, topK: 0, topP: 1, seed })),
+          stepRunner,
+        });
+        using pixels = network.decodeImages(codes);
+        using bytes = imageToBytes({ x: pixels });
+        await read(bytes);
+      },
+      { runs: Math.min(runs, 5), warmUps: 1 },
+    );
     const heads = text.hiddenSize * imageCode.headSize + imageCode.headSize * imageCode.codebookSize;
     const weights = decodeWeightBytes(model, quantization) - text.vocabularySize * text.hiddenSize * 2 + heads * 2;
     const cacheBytes = 2 * count * (prompt.length + steps / 2) * cacheTokenBytes(model);
     const floor = (steps * (weights + cacheBytes)) / ceilings.readBytesPerSecond;
-    measurements.push({ id: `draw/${model}/${format}/n${count}`, unit: 's', ...scale(sample, (milliseconds) => milliseconds / 1000), floor, rivals: [] });
+    measurements.push({
+      id: `draw/${model}/${format}/n${count}`,
+      unit: 's',
+      ...scale(sample, (milliseconds) => milliseconds / 1000),
+      floor,
+      rivals: [],
+    });
   }
-  using codes = fromArray(Array.from({ length: steps }, (_, index) => (index * 31) % imageCode.codebookSize), [1, steps], { dtype: 'i32', device });
+  using codes = fromArray(
+    Array.from({ length: steps }, (_, index) => (index * 31) % imageCode.codebookSize),
+    [1, steps],
+    { dtype: 'i32', device },
+  );
   const decoder = await timeLaunches(device, () => network.decodeImages(codes).dispose(), { runs, calls: 3 });
   measurements.push({ id: `image-decoder/${model}/${format}/n1`, unit: 'ms', ...decoder, floor: null, rivals: [] });
   return measurements;

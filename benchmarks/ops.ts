@@ -1,6 +1,16 @@
 // Every bench case of every op: microseconds, bytes or operations per second.
 
-import { record, type Recording, type Tensor, fromArray, empty, fillNormal, isFloat, bytesOf, type DType } from '@limen/tensor';
+import {
+  record,
+  type Recording,
+  type Tensor,
+  fromArray,
+  empty,
+  fillNormal,
+  isFloat,
+  bytesOf,
+  type DType,
+} from '@limen/tensor';
 import { caseShapes, drawInput, loadCases, type OpCase, type OpCases } from '@limen/tensor/testing';
 
 import { timeLaunches } from './lib/measure.js';
@@ -18,7 +28,9 @@ export async function benchOps(device: string, filter: string, runs: number): Pr
     for (const { cases } of await loadCases(folder)) {
       if (!cases.op.declaration.name.includes(filter)) continue;
       for (const opCase of cases.bench) {
-        const dtype = (opCase.dtypes ?? cases.op.declaration.dtypes).includes('bf16') ? 'bf16' : (cases.op.declaration.dtypes[0] ?? 'f32');
+        const dtype = (opCase.dtypes ?? cases.op.declaration.dtypes).includes('bf16')
+          ? 'bf16'
+          : (cases.op.declaration.dtypes[0] ?? 'f32');
         const measurement = await benchCase(cases, opCase, opCase.dtypes?.[0] ?? dtype, device, runs);
         printMeasurement(measurement);
         measurements.push(measurement);
@@ -28,7 +40,13 @@ export async function benchOps(device: string, filter: string, runs: number): Pr
   return measurements;
 }
 
-async function benchCase(cases: OpCases, opCase: OpCase, dtype: DType, device: string, runs: number): Promise<Measurement> {
+async function benchCase(
+  cases: OpCases,
+  opCase: OpCase,
+  dtype: DType,
+  device: string,
+  runs: number,
+): Promise<Measurement> {
   const { op } = cases;
   const { name } = op.declaration;
   const shapes = caseShapes(op, opCase);
@@ -52,17 +70,28 @@ async function benchCase(cases: OpCases, opCase: OpCase, dtype: DType, device: s
       }
     });
     const graph = recording;
-    const sample = await timeLaunches(device, () => graph.replay(), { runs, calls: 1 });
-    const microseconds = { median: (sample.median * 1000) / calls, spread: (sample.spread * 1000) / calls, runs: sample.runs };
+    // Enough replays that one wait for the device weighs nothing, and that clocks have risen from idle.
+    const estimate = await timeLaunches(device, () => graph.replay(), { runs: 1, calls: 5, warmUps: 1 });
+    const replays = Math.min(2000, Math.max(5, Math.ceil(20 / estimate.median)));
+    const sample = await timeLaunches(device, () => graph.replay(), { runs, calls: replays, warmUps: 1 });
+    const microseconds = {
+      median: (sample.median * 1000) / calls,
+      spread: (sample.spread * 1000) / calls,
+      runs: sample.runs,
+    };
     const bytes = cases.bytesMoved?.({ inputBytes, outputBytes, shapes }) ?? inputBytes + outputBytes;
     const operations = cases.operations?.(shapes);
     const rate = `${((bytes / microseconds.median) * 1e-6).toFixed(2)} TB/s`;
-    const arithmetic = operations === undefined ? '' : `, ${((operations / microseconds.median) * 1e-6).toFixed(1)} TFLOP/s`;
-    const id = `op/${name}/${dtype}/${Object.entries(opCase.shapes).map(([input, shape]) => `${input}${shape.join('x')}`).join('_')}`;
+    const arithmetic =
+      operations === undefined ? '' : `, ${((operations / microseconds.median) * 1e-6).toFixed(1)} TFLOP/s`;
+    const id = `op/${name}/${dtype}/${Object.entries(opCase.shapes)
+      .map(([input, shape]) => `${input}${shape.join('x')}`)
+      .join('_')}`;
     return { id, unit: 'us', ...microseconds, floor: (bytes / 4.6e12) * 1e6, rivals: [], note: rate + arithmetic };
   } finally {
     recording?.[Symbol.dispose]();
-    for (const { inputs, outputs } of sets) for (const tensor of [...Object.values(inputs), ...tensorsOf(outputs)]) tensor.dispose();
+    for (const { inputs, outputs } of sets)
+      for (const tensor of [...Object.values(inputs), ...tensorsOf(outputs)]) tensor.dispose();
   }
 }
 
@@ -72,7 +101,13 @@ function tensorsOf(outputs: unknown): Tensor[] {
 }
 
 /** Large float inputs are drawn on the device; the rest as the test suite draws them. */
-function placeInputs(cases: OpCases, opCase: OpCase, common: DType, device: string, shapes: Record<string, readonly number[]>): Record<string, Tensor> {
+function placeInputs(
+  cases: OpCases,
+  opCase: OpCase,
+  common: DType,
+  device: string,
+  shapes: Record<string, readonly number[]>,
+): Record<string, Tensor> {
   const inputs: Record<string, Tensor> = {};
   for (const [name, shape] of Object.entries(shapes)) {
     const dtype = cases.op.declaration.inputs[name]?.dtype?.[0] ?? common;

@@ -9,34 +9,64 @@ import { ceilings, layerOperations } from './lib/random-janus.js';
 import type { Measurement } from './lib/report.js';
 
 /** 640 tokens, of which 576 are a picture, or none. */
-export async function benchPrefill({ network, model, device, format, runs, dtype }: BenchmarkContext): Promise<Measurement[]> {
+export async function benchPrefill({
+  network,
+  model,
+  device,
+  format,
+  runs,
+  dtype,
+}: BenchmarkContext): Promise<Measurement[]> {
   const { vision, tokens } = network.config;
   const { imageSize, imageTokens, hiddenSize, intermediateSize, layers } = vision;
   const total = 640;
   const words = (count: number) => Array.from({ length: count }, (_, index) => 10 + ((index * 7919) % 90000));
-  const picture = [...words(10), tokens.beginOfImage, ...new Array<number>(imageTokens).fill(tokens.imagePlaceholder), tokens.endOfImage];
+  const picture = [
+    ...words(10),
+    tokens.beginOfImage,
+    ...new Array<number>(imageTokens).fill(tokens.imagePlaceholder),
+    tokens.endOfImage,
+  ];
   using pixels = empty([1, imageSize, imageSize, 3], { dtype, device });
   fillNormal({ x: pixels });
 
-  const towerOperations = 2 * imageTokens * layers * (4 * hiddenSize ** 2 + 2 * hiddenSize * intermediateSize) + layers * 4 * imageTokens ** 2 * hiddenSize;
+  const towerOperations =
+    2 * imageTokens * layers * (4 * hiddenSize ** 2 + 2 * hiddenSize * intermediateSize) +
+    layers * 4 * imageTokens ** 2 * hiddenSize;
   const textOperations = total * layerOperations(model);
   const milliseconds = (operations: number) => (operations / ceilings.bf16OperationsPerSecond) * 1000;
 
   const cases = [
-    { id: 'prefill', varies: 't640i1', ids: [...picture, ...words(total - picture.length)], image: pixels, floor: milliseconds(textOperations + towerOperations) },
+    {
+      id: 'prefill',
+      varies: 't640i1',
+      ids: [...picture, ...words(total - picture.length)],
+      image: pixels,
+      floor: milliseconds(textOperations + towerOperations),
+    },
     { id: 'prefill', varies: 't640i0', ids: words(total), image: undefined, floor: milliseconds(textOperations) },
   ];
   const measurements: Measurement[] = [];
   for (const { id, varies, ids, image, floor } of cases) {
     using batch = new PromptBatch([ids], tokens.imagePlaceholder, device);
-    const sample = await timeLaunches(device, () => {
-      using last = prefill(network, undefined, undefined, batch, image);
-      using logits = network.textLogits(last);
-      argmax({ x: logits }).dispose();
-    }, { runs, calls: 3 });
+    const sample = await timeLaunches(
+      device,
+      () => {
+        using last = prefill(network, undefined, undefined, batch, image);
+        using logits = network.textLogits(last);
+        argmax({ x: logits }).dispose();
+      },
+      { runs, calls: 3 },
+    );
     measurements.push({ id: `${id}/${model}/${format}/b1/${varies}`, unit: 'ms', ...sample, floor, rivals: [] });
   }
   const tower = await timeLaunches(device, () => network.encodeImages(pixels).dispose(), { runs, calls: 3 });
-  measurements.push({ id: `tower/${model}/${format}/n1`, unit: 'ms', ...tower, floor: milliseconds(towerOperations), rivals: [] });
+  measurements.push({
+    id: `tower/${model}/${format}/n1`,
+    unit: 'ms',
+    ...tower,
+    floor: milliseconds(towerOperations),
+    rivals: [],
+  });
   return measurements;
 }

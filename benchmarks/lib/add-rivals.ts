@@ -32,10 +32,23 @@ function comparable(row: RivalRow): { id: RegExp; rival: Rival }[] {
     case 'image: VQ decode':
       return [{ id: /^image-decoder\//, rival: { name: 'transformers', median: milliseconds } }];
     case 'image: CFG 5, eager loop':
-      return [{ id: new RegExp(`^draw/.*/n${row.B}$`), rival: { name: 'transformers, eager, codes only', median: (milliseconds * (row.steps ?? 0)) / 1000 } }];
+      return [
+        {
+          id: new RegExp(`^draw/.*/n${row.B}$`),
+          rival: { name: 'transformers, eager, codes only', median: (milliseconds * (row.steps ?? 0)) / 1000 },
+        },
+      ];
     default:
       return row.section === 'imgstatic' && Number.isFinite(milliseconds)
-        ? [{ id: new RegExp(`^draw/.*/n${row.B}$`), rival: { name: 'transformers StaticCache + torch.compile, codes only', median: (milliseconds * 576) / 1000 } }]
+        ? [
+            {
+              id: new RegExp(`^draw/.*/n${row.B}$`),
+              rival: {
+                name: 'transformers StaticCache + torch.compile, codes only',
+                median: (milliseconds * 576) / 1000,
+              },
+            },
+          ]
         : [];
   }
 }

@@ -23,7 +23,11 @@ export function summarize(values: readonly number[]): Sample {
  *
  * @param calls - calls per run: enough that one wait for the device weighs nothing
  */
-export async function timeCalls(device: string, call: () => unknown, { runs = 7, calls = 1, warmUps = 2 } = {}): Promise<Sample> {
+export async function timeCalls(
+  device: string,
+  call: () => unknown,
+  { runs = 7, calls = 1, warmUps = 2 } = {},
+): Promise<Sample> {
   for (let warmUp = 0; warmUp < warmUps; warmUp++) await call();
   await synchronize(device);
   const times: number[] = [];
@@ -37,7 +41,11 @@ export async function timeCalls(device: string, call: () => unknown, { runs = 7,
 }
 
 /** As {@link timeCalls} for calls that launch and return: nothing is awaited in between. */
-export async function timeLaunches(device: string, launch: () => void, { runs = 7, calls = 1, warmUps = 2 } = {}): Promise<Sample> {
+export async function timeLaunches(
+  device: string,
+  launch: () => void,
+  { runs = 7, calls = 1, warmUps = 2 } = {},
+): Promise<Sample> {
   const batch = () => {
     for (let index = 0; index < calls; index++) launch();
   };
@@ -46,5 +54,9 @@ export async function timeLaunches(device: string, launch: () => void, { runs = 
 
 /** Another unit for a sample. The spread becomes that of the converted runs, to first order. */
 export function scale({ median, spread, runs }: Sample, convert: (value: number) => number): Sample {
-  return { median: convert(median), spread: Math.abs(convert(median + spread / 2) - convert(median - spread / 2)), runs };
+  return {
+    median: convert(median),
+    spread: Math.abs(convert(median + spread / 2) - convert(median - spread / 2)),
+    runs,
+  };
 }

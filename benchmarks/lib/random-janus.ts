@@ -28,7 +28,9 @@ export function cacheTokenBytes(model: BenchmarkModel): number {
 /** Multiply-adds per token through the decoder's layers, doubled: floating-point operations. */
 export function layerOperations(model: BenchmarkModel): number {
   const { text } = janusProConfigs[model];
-  const perLayer = text.hiddenSize * text.headSize * (2 * text.heads + 2 * text.keyValueHeads) + 3 * text.hiddenSize * text.intermediateSize;
+  const perLayer =
+    text.hiddenSize * text.headSize * (2 * text.heads + 2 * text.keyValueHeads) +
+    3 * text.hiddenSize * text.intermediateSize;
   return 2 * text.layers * perLayer;
 }
 

@@ -38,7 +38,10 @@ export interface Results {
 function commit(): string {
   if (process.env['LIMEN_COMMIT'] !== undefined) return process.env['LIMEN_COMMIT'];
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   } catch {
     return 'unknown';
   }
@@ -46,12 +49,14 @@ function commit(): string {
 
 function driver(): string {
   try {
-    return execFileSync('nvidia-smi', ['--query-gpu=driver_version', '--format=csv,noheader'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-      .split('\n')[0]
-      ?.trim() ?? 'unknown';
+    return (
+      execFileSync('nvidia-smi', ['--query-gpu=driver_version', '--format=csv,noheader'], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
+        .split('\n')[0]
+        ?.trim() ?? 'unknown'
+    );
   } catch {
     return 'none';
   }
@@ -59,16 +64,30 @@ function driver(): string {
 
 /** The machine and the moment around some measurements. */
 export function results(device: string, measurements: readonly Measurement[]): Results {
-  const name = device === 'cpu' ? `${cpus()[0]?.model ?? 'CPU'} (${cpus().length} threads)` : loadNative().binding?.deviceProperties(0).name;
-  return { device: name ?? 'unknown', driver: driver(), commit: commit(), date: new Date().toISOString().slice(0, 10), measurements };
+  const name =
+    device === 'cpu'
+      ? `${cpus()[0]?.model ?? 'CPU'} (${cpus().length} threads)`
+      : loadNative().binding?.deviceProperties(0).name;
+  return {
+    device: name ?? 'unknown',
+    driver: driver(),
+    commit: commit(),
+    date: new Date().toISOString().slice(0, 10),
+    measurements,
+  };
 }
 
 /** Prints one measurement. */
 export function printMeasurement({ id, unit, median, spread, runs, floor, rivals, note }: Measurement): void {
   const figure = (value: number) => (value >= 100 ? value.toFixed(1) : value.toPrecision(4));
-  const share = floor === null ? '' : `  ${((unit === 'tok/s' ? median / floor : floor / median) * 100).toFixed(0)} % of the floor`;
-  const against = rivals.map(({ name, median: theirs }) => `  ${(unit === 'tok/s' ? median / theirs : theirs / median).toFixed(2)}× ${name}`);
-  console.log(`${id.padEnd(44)} ${figure(median).padStart(9)} ${unit} ±${figure(spread / 2)} (${runs} runs)${share}${against.join('')}${note ? `  ${note}` : ''}`);
+  const share =
+    floor === null ? '' : `  ${((unit === 'tok/s' ? median / floor : floor / median) * 100).toFixed(0)} % of the floor`;
+  const against = rivals.map(
+    ({ name, median: theirs }) => `  ${(unit === 'tok/s' ? median / theirs : theirs / median).toFixed(2)}× ${name}`,
+  );
+  console.log(
+    `${id.padEnd(44)} ${figure(median).padStart(9)} ${unit} ±${figure(spread / 2)} (${runs} runs)${share}${against.join('')}${note ? `  ${note}` : ''}`,
+  );
 }
 
 /** Writes a results file. */

@@ -29,7 +29,11 @@ export interface CaptureOptions {
  * inputs.set('x', values);
  * const y = await read(graph.replay());
  */
-export function capture<Result>(device: string, step: () => Result, options: CaptureOptions = {}): CapturedGraph<Result> {
+export function capture<Result>(
+  device: string,
+  step: () => Result,
+  options: CaptureOptions = {},
+): CapturedGraph<Result> {
   const { name = 'step', warmUps = 1 } = options;
   for (let run = 0; run < warmUps; run++) disposeTensors(step());
   const start = performance.now();

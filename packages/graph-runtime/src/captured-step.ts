@@ -43,7 +43,11 @@ export class CapturedStep implements Disposable {
   #lastFailure: string | undefined;
 
   /** @param step - launches ops on device state and returns nothing */
-  constructor(device: string, step: () => void, { name = 'step', eagerFirst = 1, maxFailures = 3, onFailure }: CapturedStepOptions = {}) {
+  constructor(
+    device: string,
+    step: () => void,
+    { name = 'step', eagerFirst = 1, maxFailures = 3, onFailure }: CapturedStepOptions = {},
+  ) {
     this.#device = device;
     this.#step = step;
     this.#options = { name, eagerFirst, maxFailures, onFailure };

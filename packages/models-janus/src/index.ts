@@ -8,7 +8,13 @@ export { type ResolvedSampling, resolveSampling, type SamplingOptions } from './
 export { runEagerly, type StepRunner, type StepRunnerFactory } from './generation/step-runner.js';
 export type { ImageCodeConfig, JanusConfig, TextConfig, TokenConfig, VisionConfig } from './janus-pro/config-types.js';
 export { JanusPro } from './janus-pro/janus-pro.js';
-export { expectedTensors, loadJanus, type LoadedJanus, type LoadOptions, type LoadProgress } from './janus-pro/load-janus.js';
+export {
+  expectedTensors,
+  loadJanus,
+  type LoadedJanus,
+  type LoadOptions,
+  type LoadProgress,
+} from './janus-pro/load-janus.js';
 export { janusProConfigs } from './janus-pro/published-configs.js';
 export {
   type ChatMessage,

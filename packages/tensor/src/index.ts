@@ -19,7 +19,14 @@ export { UnsupportedDTypeError } from './errors/unsupported-dtype-error.js';
 export { UnsupportedOpError } from './errors/unsupported-op-error.js';
 export { rawValues } from './host-arrays.js';
 export { memoryStatistics, setMemoryBudget, trimMemory } from './memory.js';
-export { type AttributeValue, choice, type HostArray, type Layout, type OpDeclaration, type Sizes } from './op-declaration.js';
+export {
+  type AttributeValue,
+  choice,
+  type HostArray,
+  type Layout,
+  type OpDeclaration,
+  type Sizes,
+} from './op-declaration.js';
 export { setOpLog } from './op-log.js';
 export * from './ops/index.js';
 export { record } from './record.js';
@@ -32,5 +39,10 @@ export { SafetensorsError, type SafetensorsErrorCode } from './errors/safetensor
 export { type ByteFile, type ByteFileOptions, openByteFile } from './safetensors/byte-file.js';
 export { type CheckpointOptions, openCheckpoint } from './safetensors/checkpoint.js';
 export { openSafetensors, type SafetensorsFile } from './safetensors/safetensors-file.js';
-export { type StoredDType, storedBytesOf, type StoredTensorInfo, type TensorSource } from './safetensors/tensor-source.js';
+export {
+  type StoredDType,
+  storedBytesOf,
+  type StoredTensorInfo,
+  type TensorSource,
+} from './safetensors/tensor-source.js';
 export { type TensorToStore, writeSafetensors } from './safetensors/write-safetensors.js';

@@ -34,16 +34,22 @@ describe.each(formats)('$name', ({ bits, to, from, encode, saturates }) => {
 
   test('a number becomes the nearest value, and the even one of two that are as near', () => {
     const finite = all.filter((pattern) => Number.isFinite(values[pattern]));
-    const positive = finite.filter((pattern) => pattern < 2 ** (bits - 1)).toSorted((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
+    const positive = finite
+      .filter((pattern) => pattern < 2 ** (bits - 1))
+      .toSorted((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: positive.length - 2 }), fc.double({ min: 0, max: 1, noNaN: true }), (index, share) => {
-        const [low = 0, high = 0] = [positive[index], positive[index + 1]];
-        const [a = 0, b = 0] = [values[low], values[high]];
-        const value = Math.fround(a + (b - a) * share);
-        const middle = (a + b) / 2;
-        const expected = value < middle ? low : value > middle ? high : low % 2 === 0 ? low : high;
-        expect(to(value)).toBe(expected);
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: positive.length - 2 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (index, share) => {
+          const [low = 0, high = 0] = [positive[index], positive[index + 1]];
+          const [a = 0, b = 0] = [values[low], values[high]];
+          const value = Math.fround(a + (b - a) * share);
+          const middle = (a + b) / 2;
+          const expected = value < middle ? low : value > middle ? high : low % 2 === 0 ? low : high;
+          expect(to(value)).toBe(expected);
+        },
+      ),
       { numRuns: 3000 },
     );
   });

@@ -90,8 +90,5 @@ export interface OpDeclaration {
 
 /** A declaration with its reference, whose types are not known. */
 export interface RunnableDeclaration extends OpDeclaration {
-  reference(
-    arrays: Readonly<Record<string, unknown>>,
-    attributes: Readonly<Record<string, AttributeValue>>,
-  ): void;
+  reference(arrays: Readonly<Record<string, unknown>>, attributes: Readonly<Record<string, AttributeValue>>): void;
 }

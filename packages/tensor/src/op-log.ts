@@ -18,6 +18,8 @@ export function setOpLog(next: OpLogListener | undefined): void {
 export function logCall(call: PreparedCall): void {
   if (listener === undefined) return;
   const tensors = call.tensors.map((tensor) => (tensor === null ? '-' : describeTensor(tensor))).join(', ');
-  const attributes = Object.entries(call.attributes).map(([name, value]) => ` ${name}=${String(value)}`).join('');
+  const attributes = Object.entries(call.attributes)
+    .map(([name, value]) => ` ${name}=${String(value)}`)
+    .join('');
   listener(`${call.declaration.name}(${tensors})${attributes}`);
 }

@@ -27,7 +27,8 @@ export class DecodeState implements Disposable {
    */
   constructor(lengths: readonly number[], pageTable: Tensor, sampling: readonly ResolvedSampling[], steps: number) {
     const { device } = pageTable;
-    const integers = (values: readonly number[], shape: readonly number[]) => fromArray(values, shape, { dtype: 'i32', device });
+    const integers = (values: readonly number[], shape: readonly number[]) =>
+      fromArray(values, shape, { dtype: 'i32', device });
     const sequences = sampling.length;
     this.ids = zeros([sequences], { dtype: 'i32', device });
     this.positions = integers(lengths, [lengths.length, 1]);
@@ -60,7 +61,8 @@ export class DecodeState implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const tensor of [this.ids, this.positions, this.lengths, this.pageTable, this.counters, this.history]) tensor.dispose();
+    for (const tensor of [this.ids, this.positions, this.lengths, this.pageTable, this.counters, this.history])
+      tensor.dispose();
     this.sampling[Symbol.dispose]();
   }
 }

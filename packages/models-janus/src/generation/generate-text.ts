@@ -73,7 +73,12 @@ export function prefill(
 }
 
 /** A cache that holds every prompt and what may follow it. */
-export function cacheFor(model: JanusPro, lengths: readonly number[], steps: number, like: { device: string; dtype: Tensor['dtype'] }): PagedCache {
+export function cacheFor(
+  model: JanusPro,
+  lengths: readonly number[],
+  steps: number,
+  like: { device: string; dtype: Tensor['dtype'] },
+): PagedCache {
   const { layers, keyValueHeads, headSize } = model.config.text;
   const pageSize = 16;
   const pages = lengths.reduce((sum, length) => sum + Math.ceil((length + steps) / pageSize), 0);

@@ -26,26 +26,44 @@ export class PromptBatch implements Disposable {
   constructor(prompts: readonly (readonly number[])[], imageToken: number, device: string) {
     const lengths = prompts.map((prompt) => prompt.length);
     if (lengths.length === 0 || lengths.includes(0)) {
-      throw new InvalidArgumentError(`prompt batch: expected at least one prompt of at least one token, got lengths [${lengths.join(', ')}].`);
+      throw new InvalidArgumentError(
+        `prompt batch: expected at least one prompt of at least one token, got lengths [${lengths.join(', ')}].`,
+      );
     }
     const width = Math.max(...lengths);
     const count = prompts.length;
     const cells = <T>(cell: (row: number, column: number) => T) =>
       Array.from({ length: count * width }, (_, index) => cell(Math.floor(index / width), index % width));
-    const integers = (values: readonly number[], shape: readonly number[]) => fromArray(values, shape, { dtype: 'i32', device });
+    const integers = (values: readonly number[], shape: readonly number[]) =>
+      fromArray(values, shape, { dtype: 'i32', device });
     const idAt = (row: number, column: number) => prompts[row]?.[column];
 
     this.lengths = lengths;
-    this.ids = integers(cells((row, column) => idAt(row, column) ?? 0), [count, width]);
-    this.positions = integers(cells((_, column) => column), [count, width]);
-    this.slots = integers(cells((row, column) => (idAt(row, column) === undefined ? -1 : column)), [count, width]);
+    this.ids = integers(
+      cells((row, column) => idAt(row, column) ?? 0),
+      [count, width],
+    );
+    this.positions = integers(
+      cells((_, column) => column),
+      [count, width],
+    );
+    this.slots = integers(
+      cells((row, column) => (idAt(row, column) === undefined ? -1 : column)),
+      [count, width],
+    );
     this.rowLengths = integers(lengths, [count]);
-    this.lastTokens = integers(lengths.map((length, row) => row * width + length - 1), [count]);
-    const images = cells((row, column) => idAt(row, column) === imageToken).flatMap((isImage, index) => (isImage ? [index] : []));
+    this.lastTokens = integers(
+      lengths.map((length, row) => row * width + length - 1),
+      [count],
+    );
+    const images = cells((row, column) => idAt(row, column) === imageToken).flatMap((isImage, index) =>
+      isImage ? [index] : [],
+    );
     this.imageIndex = images.length === 0 ? undefined : integers(images, [images.length]);
   }
 
   [Symbol.dispose](): void {
-    for (const tensor of [this.ids, this.positions, this.slots, this.rowLengths, this.lastTokens, this.imageIndex]) tensor?.dispose();
+    for (const tensor of [this.ids, this.positions, this.slots, this.rowLengths, this.lastTokens, this.imageIndex])
+      tensor?.dispose();
   }
 }

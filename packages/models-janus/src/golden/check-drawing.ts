@@ -18,15 +18,38 @@ export async function checkDrawings(run: GoldenRun): Promise<void> {
   }
 }
 
-async function checkCodes(run: GoldenRun, name: string, prompt: readonly number[], expected: readonly number[]): Promise<void> {
+async function checkCodes(
+  run: GoldenRun,
+  name: string,
+  prompt: readonly number[],
+  expected: readonly number[],
+): Promise<void> {
   const { golden, tolerance, report } = run;
   const guidance = Number(golden.manifest['cfg_weight']);
   const logits = await guidedLogits(run, prompt, expected, guidance);
   const width = logits.guided.length / expected.length;
   const atSteps = (steps: readonly number[]) =>
-    steps.flatMap((step) => [logits.conditional, logits.unconditional, logits.guided].flatMap((rows) => [...rows.subarray(step * width, (step + 1) * width)]));
-  report(compareLogits(`${name}.logits_first4`, atSteps([0, 1, 2, 3]), golden.tensor(`${name}.logits_first4`).values, tolerance));
-  report(compareLogits(`${name}.logits_last`, atSteps([expected.length - 1]), golden.tensor(`${name}.logits_last`).values, tolerance));
+    steps.flatMap((step) =>
+      [logits.conditional, logits.unconditional, logits.guided].flatMap((rows) => [
+        ...rows.subarray(step * width, (step + 1) * width),
+      ]),
+    );
+  report(
+    compareLogits(
+      `${name}.logits_first4`,
+      atSteps([0, 1, 2, 3]),
+      golden.tensor(`${name}.logits_first4`).values,
+      tolerance,
+    ),
+  );
+  report(
+    compareLogits(
+      `${name}.logits_last`,
+      atSteps([expected.length - 1]),
+      golden.tensor(`${name}.logits_last`).values,
+      tolerance,
+    ),
+  );
   const eager = await drawCodes(run, prompt, guidance, runEagerly);
   const captured = await drawCodes(run, prompt, guidance, runCaptured);
   report(compareIds(`${name}.tokens · captured equals eager`, captured, eager));
@@ -34,7 +57,12 @@ async function checkCodes(run: GoldenRun, name: string, prompt: readonly number[
   else report(compareChoices(`${name}.tokens · choices`, logits.guided, expected, tolerance));
 }
 
-async function drawCodes({ network }: GoldenRun, prompt: readonly number[], guidance: number, stepRunner: StepRunnerFactory): Promise<ArrayLike<number>> {
+async function drawCodes(
+  { network }: GoldenRun,
+  prompt: readonly number[],
+  guidance: number,
+  stepRunner: StepRunnerFactory,
+): Promise<ArrayLike<number>> {
   using codes = await generateImageCodes(network, {
     prompts: [prompt],
     padToken: network.config.tokens.pad,
@@ -46,7 +74,12 @@ async function drawCodes({ network }: GoldenRun, prompt: readonly number[], guid
 }
 
 /** Logits of every step with the recorded codes fed back, `[steps, V]` each. */
-async function guidedLogits({ network }: GoldenRun, prompt: readonly number[], codes: readonly number[], guidance: number) {
+async function guidedLogits(
+  { network }: GoldenRun,
+  prompt: readonly number[],
+  codes: readonly number[],
+  guidance: number,
+) {
   const { device } = network;
   const integers = (values: readonly number[]) => fromArray(values, [1, values.length], { dtype: 'i32', device });
   const rows: Float32Array[] = [];
@@ -62,13 +95,18 @@ async function guidedLogits({ network }: GoldenRun, prompt: readonly number[], c
     rows.push((await read(logits)).slice((ids.length - 1) * logits.extent(-1)) as Float32Array);
   }
   const [conditional = new Float32Array(), unconditional = new Float32Array()] = rows;
-  const guided = conditional.map((value, index) => (unconditional[index] ?? 0) + guidance * (value - (unconditional[index] ?? 0)));
+  const guided = conditional.map(
+    (value, index) => (unconditional[index] ?? 0) + guidance * (value - (unconditional[index] ?? 0)),
+  );
   return { conditional, unconditional, guided };
 }
 
 async function joinRows(first: Tensor, second: Tensor): Promise<Tensor> {
   const values = [...(await read(first)), ...(await read(second))];
-  return fromArray(values, [1, first.extent(1) + second.extent(1), first.extent(2)], { dtype: first.dtype, device: first.device });
+  return fromArray(values, [1, first.extent(1) + second.extent(1), first.extent(2)], {
+    dtype: first.dtype,
+    device: first.device,
+  });
 }
 
 async function checkDecoder(run: GoldenRun, name: string, codes: readonly number[]): Promise<void> {

@@ -25,11 +25,17 @@ export interface GoldenOptions {
  * @throws {InvalidArgumentError} there are no recordings
  * @throws whatever loading the checkpoint throws
  */
-export async function checkGoldenFolder(folder: string, { device, dtype }: GoldenOptions, report: (verdict: Verdict) => void): Promise<void> {
+export async function checkGoldenFolder(
+  folder: string,
+  { device, dtype }: GoldenOptions,
+  report: (verdict: Verdict) => void,
+): Promise<void> {
   const places = [resolve(folder), dirname(resolve(folder))];
   const recorded = places.find((place) => existsSync(join(place, 'golden.json')));
   if (recorded === undefined) {
-    throw new InvalidArgumentError(`golden: ${folder} has no golden.json: expected one there or in ${places[1]}.`, { folder });
+    throw new InvalidArgumentError(`golden: ${folder} has no golden.json: expected one there or in ${places[1]}.`, {
+      folder,
+    });
   }
   const golden = openGoldenFolder(recorded);
   try {

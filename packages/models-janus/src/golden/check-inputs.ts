@@ -17,7 +17,11 @@ export function checkTokenizer({ golden, tokenizer, report }: GoldenRun): void {
       ['keep', false, expected.decoded_keep_special],
     ] as const) {
       const decoded = tokenizer.decode(expected.ids, { skipSpecialTokens });
-      report({ name: `${name}.decoded_${kind}_special`, passed: decoded === text, text: JSON.stringify(decoded).slice(0, 60) });
+      report({
+        name: `${name}.decoded_${kind}_special`,
+        passed: decoded === text,
+        text: JSON.stringify(decoded).slice(0, 60),
+      });
     }
   }
 }
@@ -35,7 +39,9 @@ export function checkPrompts({ golden, tokenizer, network, report }: GoldenRun):
     const words = /^<\|User\|>: ([\s\S]*)\n\n<\|Assistant\|>:<begin_of_image>$/.exec(text)?.[1] ?? text;
     const ids = encodePieces(tokenizer, drawingPieces(words));
     report(compareIds(`${name}.cond_ids`, ids, cond_ids));
-    report(compareIds(`${name}.uncond_ids`, unconditionalIds(ids, tokens.pad), golden.tensor(`${name}.uncond_ids`).values));
+    report(
+      compareIds(`${name}.uncond_ids`, unconditionalIds(ids, tokens.pad), golden.tensor(`${name}.uncond_ids`).values),
+    );
   }
 }
 

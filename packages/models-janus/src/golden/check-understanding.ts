@@ -20,7 +20,13 @@ export async function checkTower(run: GoldenRun): Promise<void> {
 }
 
 /** Hidden states and logits over a whole sequence; returns the logits `[T, V]`. */
-async function forward({ network }: GoldenRun, ids: readonly number[], images: readonly number[], run: GoldenRun, seen?: Sightings): Promise<ArrayLike<number>> {
+async function forward(
+  { network }: GoldenRun,
+  ids: readonly number[],
+  images: readonly number[],
+  run: GoldenRun,
+  seen?: Sightings,
+): Promise<ArrayLike<number>> {
   const { tokens } = network.config;
   using batch = new PromptBatch([ids], tokens.imagePlaceholder, network.device);
   using pixels = images.length > 0 ? goldenPixels(run, images) : undefined;
@@ -58,16 +64,27 @@ export async function checkGeneration(run: GoldenRun): Promise<void> {
     if (tolerance.exactIds) report(compareIds(name, eager, expected));
     else report(await teacherForced(run, name, prompts, expected, steps));
   }
-  using rows = new PromptBatch(batch.map(({ input_ids = [] }) => input_ids), run.network.config.tokens.imagePlaceholder, 'cpu');
+  using rows = new PromptBatch(
+    batch.map(({ input_ids = [] }) => input_ids),
+    run.network.config.tokens.imagePlaceholder,
+    'cpu',
+  );
   const lengths = fromArray(rows.lengths, [batch.length], { dtype: 'i32' });
   const mask = golden.tensor('gen.batch.attention_mask');
   const width = mask.shape[1] ?? 0;
-  const counted = rows.lengths.map((_, row) => Array.from(mask.values.subarray(row * width, (row + 1) * width)).filter((value) => value === 1).length);
+  const counted = rows.lengths.map(
+    (_, row) => Array.from(mask.values.subarray(row * width, (row + 1) * width)).filter((value) => value === 1).length,
+  );
   report(compareIds('gen.batch.attention_mask', await read(lengths), counted));
   lengths.dispose();
 }
 
-async function greedyIds(run: GoldenRun, prompts: readonly GoldenPrompt[], steps: number, stepRunner: StepRunnerFactory): Promise<Int32Array> {
+async function greedyIds(
+  run: GoldenRun,
+  prompts: readonly GoldenPrompt[],
+  steps: number,
+  stepRunner: StepRunnerFactory,
+): Promise<Int32Array> {
   const images = prompts.flatMap((prompt) => prompt.images ?? []);
   using pixels = images.length > 0 ? goldenPixels(run, images) : undefined;
   const ids = new Int32Array(prompts.length * steps);
@@ -89,7 +106,13 @@ async function greedyIds(run: GoldenRun, prompts: readonly GoldenPrompt[], steps
   return ids;
 }
 
-async function teacherForced(run: GoldenRun, name: string, prompts: readonly GoldenPrompt[], expected: ArrayLike<number>, steps: number) {
+async function teacherForced(
+  run: GoldenRun,
+  name: string,
+  prompts: readonly GoldenPrompt[],
+  expected: ArrayLike<number>,
+  steps: number,
+) {
   const chosen: number[] = [];
   const width = run.network.config.text.vocabularySize;
   for (const [row, { input_ids = [], images = [] }] of prompts.entries()) {

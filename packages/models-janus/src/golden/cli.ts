@@ -33,7 +33,8 @@ async function main(): Promise<number> {
   await checkGoldenFolder(folder, { device: values.device, dtype: values.dtype satisfies DType }, (verdict) => {
     if (verdict.passed) passed++;
     else failed++;
-    if (!values.quiet || !verdict.passed) console.log(`${verdict.passed ? 'pass' : 'FAIL'}  ${verdict.name.padEnd(40)} ${verdict.text}`);
+    if (!values.quiet || !verdict.passed)
+      console.log(`${verdict.passed ? 'pass' : 'FAIL'}  ${verdict.name.padEnd(40)} ${verdict.text}`);
   });
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;

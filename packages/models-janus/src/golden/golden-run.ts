@@ -32,10 +32,15 @@ export class Sightings {
   }
 
   /** Compares everything seen with the recordings under a prefix. */
-  async compare({ golden, tolerance, report }: GoldenRun, prefix: string, arrange = (values: ArrayLike<number>) => values): Promise<void> {
+  async compare(
+    { golden, tolerance, report }: GoldenRun,
+    prefix: string,
+    arrange = (values: ArrayLike<number>) => values,
+  ): Promise<void> {
     for (const name of this.names) {
       const full = `${prefix}.${name}`;
-      if (golden.has(full)) report(compareHidden(full, arrange(await this.get(name)), golden.tensor(full).values, tolerance));
+      if (golden.has(full))
+        report(compareHidden(full, arrange(await this.get(name)), golden.tensor(full).values, tolerance));
     }
   }
 }
@@ -53,7 +58,10 @@ export function channelsLast(values: ArrayLike<number>, images: number, channels
 /** `[H, W, C]` values as `[C, H, W]`. */
 export function channelsFirst(values: ArrayLike<number>, channels: number): Float32Array {
   const area = values.length / channels;
-  return Float32Array.from({ length: values.length }, (_, index) => values[(index % area) * channels + Math.floor(index / area)] ?? 0);
+  return Float32Array.from(
+    { length: values.length },
+    (_, index) => values[(index % area) * channels + Math.floor(index / area)] ?? 0,
+  );
 }
 
 /** The recorded pixels of some images, channels last, on the model's device. */

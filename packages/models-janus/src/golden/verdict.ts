@@ -55,7 +55,10 @@ export function compareHidden(name: string, actual: Numbers, expected: Numbers, 
   if (actual.length !== expected.length) {
     return { name, passed: false, text: `expected ${expected.length} values, got ${actual.length}` };
   }
-  const difference = Float64Array.from({ length: expected.length }, (_, index) => (actual[index] ?? NaN) - (expected[index] ?? 0));
+  const difference = Float64Array.from(
+    { length: expected.length },
+    (_, index) => (actual[index] ?? NaN) - (expected[index] ?? 0),
+  );
   const ratio = rms(difference) / Math.max(rms(expected), 1e-12);
   let worst = 0;
   let share = 0;
@@ -90,7 +93,8 @@ export function compareIds(name: string, actual: Numbers, expected: Numbers): Ve
   const at = Array.from({ length: Math.max(actual.length, expected.length) }, (_, index) => index).find(
     (index) => actual[index] !== expected[index],
   );
-  const text = at === undefined ? `${expected.length} equal` : `differ at ${at}: expected ${expected[at]}, got ${actual[at]}`;
+  const text =
+    at === undefined ? `${expected.length} equal` : `differ at ${at}: expected ${expected[at]}, got ${actual[at]}`;
   return { name, passed: at === undefined, text };
 }
 
@@ -107,7 +111,11 @@ export function compareChoices(name: string, logits: Numbers, expected: Numbers,
     if (gap === 0) agreed++;
     worst = Math.max(worst, gap);
   }
-  return { name, passed: worst <= allowed, text: `${agreed} of ${expected.length} the best choice, largest gap ${worst.toExponential(2)}` };
+  return {
+    name,
+    passed: worst <= allowed,
+    text: `${agreed} of ${expected.length} the best choice, largest gap ${worst.toExponential(2)}`,
+  };
 }
 
 /** Compares 8-bit pixels. */
@@ -120,5 +128,9 @@ export function comparePixels(name: string, actual: Numbers, expected: Numbers, 
     if (error > pixel.steps) off++;
   }
   const share = off / Math.max(1, expected.length);
-  return { name, passed: share <= pixel.share, text: `worst ${worst} of 255, ${(share * 100).toFixed(2)} % off by more than ${pixel.steps}` };
+  return {
+    name,
+    passed: share <= pixel.share,
+    text: `worst ${worst} of 255, ${(share * 100).toFixed(2)} % off by more than ${pixel.steps}`,
+  };
 }

@@ -2,7 +2,16 @@
 
 import type { JanusConfig } from './config-types.js';
 
-const vision = { hiddenSize: 1024, layers: 24, heads: 16, intermediateSize: 4096, imageSize: 384, patchSize: 16, imageTokens: 576, layerNormEpsilon: 1e-6 };
+const vision = {
+  hiddenSize: 1024,
+  layers: 24,
+  heads: 16,
+  intermediateSize: 4096,
+  imageSize: 384,
+  patchSize: 16,
+  imageTokens: 576,
+  layerNormEpsilon: 1e-6,
+};
 const imageCode = {
   codebookSize: 16384,
   codeSize: 8,
@@ -22,7 +31,14 @@ export const janusProConfigs = {
     vision,
     alignerDepth: 2,
     imageCode: { ...imageCode, headSize: 2048 },
-    tokens: { bos: 100000, eos: 100001, pad: 100002, beginOfImage: 100003, endOfImage: 100580, imagePlaceholder: 100581 },
+    tokens: {
+      bos: 100000,
+      eos: 100001,
+      pad: 100002,
+      beginOfImage: 100003,
+      endOfImage: 100580,
+      imagePlaceholder: 100581,
+    },
     defaultDType: 'bf16',
   },
   'janus-pro-7b': {
@@ -30,7 +46,14 @@ export const janusProConfigs = {
     vision,
     alignerDepth: 2,
     imageCode: { ...imageCode, headSize: 4096 },
-    tokens: { bos: 100000, eos: 100001, pad: 100015, beginOfImage: 100016, endOfImage: 100593, imagePlaceholder: 100594 },
+    tokens: {
+      bos: 100000,
+      eos: 100001,
+      pad: 100015,
+      beginOfImage: 100016,
+      endOfImage: 100593,
+      imagePlaceholder: 100594,
+    },
     defaultDType: 'bf16',
   },
 } as const satisfies Record<string, JanusConfig>;

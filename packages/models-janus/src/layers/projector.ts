@@ -11,7 +11,10 @@ export class Projector implements Disposable {
 
   /** @param prefix - e.g. `model.aligner`; reads `fc1` and `hidden_layers.i` under it */
   constructor(loader: WeightLoader, prefix: string, inputSize: number, outputSize: number, depth: number) {
-    const names = [`${prefix}.fc1`, ...Array.from({ length: depth - 1 }, (_, index) => `${prefix}.hidden_layers.${index}`)];
+    const names = [
+      `${prefix}.fc1`,
+      ...Array.from({ length: depth - 1 }, (_, index) => `${prefix}.hidden_layers.${index}`),
+    ];
     this.#layers = names.map((name, index) =>
       loader.linear([{ name, rows: outputSize }], index === 0 ? inputSize : outputSize, { bias: true }),
     );

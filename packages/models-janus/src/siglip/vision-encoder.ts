@@ -21,9 +21,14 @@ export class VisionEncoder implements Disposable {
   constructor(loader: WeightLoader, prefix: string, config: VisionConfig) {
     const { hiddenSize, patchSize, imageTokens, layers, layerNormEpsilon } = config;
     this.#config = config;
-    this.#patches = loader.convolution(`${prefix}.embeddings.patch_embedding`, hiddenSize, 3, patchSize, { stride: patchSize });
+    this.#patches = loader.convolution(`${prefix}.embeddings.patch_embedding`, hiddenSize, 3, patchSize, {
+      stride: patchSize,
+    });
     this.#positions = loader.tensor(`${prefix}.embeddings.position_embedding.weight`, [imageTokens, hiddenSize]);
-    this.#blocks = Array.from({ length: layers }, (_, index) => new VisionBlock(loader, `${prefix}.encoder.layers.${index}`, config));
+    this.#blocks = Array.from(
+      { length: layers },
+      (_, index) => new VisionBlock(loader, `${prefix}.encoder.layers.${index}`, config),
+    );
     this.#norm = loader.layerNorm(`${prefix}.post_layernorm`, hiddenSize, layerNormEpsilon);
   }
 

@@ -33,7 +33,8 @@ export class VqDecoder implements Disposable {
 
   /** @param prefix - e.g. `model.vqmodel` */
   constructor(loader: WeightLoader, prefix: string, config: ImageCodeConfig) {
-    const { codebookSize, codeSize, latentChannels, baseChannels, channelMultipliers, residualBlocks, gridSize } = config;
+    const { codebookSize, codeSize, latentChannels, baseChannels, channelMultipliers, residualBlocks, gridSize } =
+      config;
     const decoder = `${prefix}.decoder`;
     const widest = baseChannels * (channelMultipliers.at(-1) ?? 1);
     this.#grid = gridSize;

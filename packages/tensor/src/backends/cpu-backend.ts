@@ -46,7 +46,12 @@ export class CpuBackend implements Backend {
     try {
       return { bytes: new Uint8Array(byteLength), address: 0, byteLength, release: () => undefined };
     } catch {
-      const facts = { needBytes: byteLength, freeBytes: 0, inUseBytes: process.memoryUsage().arrayBuffers, budgetBytes: Infinity };
+      const facts = {
+        needBytes: byteLength,
+        freeBytes: 0,
+        inUseBytes: process.memoryUsage().arrayBuffers,
+        budgetBytes: Infinity,
+      };
       throw new OutOfMemoryError('cpu', facts);
     }
   }

@@ -4,7 +4,10 @@ import { bytesOf, idOf } from '../dtype.js';
 import type { Tensor } from '../tensor.js';
 
 /** Layout: see `TensorDescriptors` in @limen/cuda-kernels. `addressOf` gives the address of a storage's first byte. */
-export function packDescriptors(tensors: readonly (Tensor | null)[], addressOf: (tensor: Tensor) => number): Float64Array {
+export function packDescriptors(
+  tensors: readonly (Tensor | null)[],
+  addressOf: (tensor: Tensor) => number,
+): Float64Array {
   let length = 0;
   for (const tensor of tensors) length += 3 + 2 * (tensor?.rank ?? 0);
   const packed = new Float64Array(length);

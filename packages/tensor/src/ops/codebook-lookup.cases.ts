@@ -6,7 +6,11 @@ export default opCases(codebookLookup, {
     { shapes: { ids: [], codebook: [1, 1] }, values: { ids: 0 } },
     { shapes: { ids: [3, 5], codebook: [17, 101] }, values: { ids: { low: -2, high: 20 } } },
     { shapes: { ids: [2, 576], codebook: [300, 8] }, values: { ids: { low: 0, high: 300 } } },
-    { shapes: { ids: [9], codebook: [20, 8] }, values: { ids: { low: 0, high: 20 } }, attributes: { normalize: false } },
+    {
+      shapes: { ids: [9], codebook: [20, 8] },
+      values: { ids: { low: 0, high: 20 } },
+      attributes: { normalize: false },
+    },
     { shapes: { ids: [2], codebook: [3, 8] }, values: { ids: 1, codebook: 0 } },
     { shapes: { ids: [0], codebook: [3, 8] } },
   ],

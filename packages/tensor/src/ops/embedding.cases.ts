@@ -16,7 +16,11 @@ export default opCases(embedding, {
   ],
   bench: [
     { shapes: { ids: [1], weight: [102400, 4096] }, values: { ids: 77, weight: 1 }, dtypes: ['bf16'] },
-    { shapes: { ids: [2048], weight: [16384, 4096] }, values: { ids: { low: 0, high: 16384 }, weight: 1 }, dtypes: ['bf16'] },
+    {
+      shapes: { ids: [2048], weight: [16384, 4096] },
+      values: { ids: { low: 0, high: 16384 }, weight: 1 },
+      dtypes: ['bf16'],
+    },
   ],
   bytesMoved: ({ outputBytes }) => 2 * outputBytes,
   tolerance: { f32: 0, f16: 0, bf16: 0 },

@@ -15,11 +15,26 @@ export default opCases(ropeHalf, {
   ],
   rejects: [
     { shapes: { x: [1, 2, 2, 8], positions: [1, 3] }, values: { positions: 0 }, throws: 'SHAPE_MISMATCH' },
-    { shapes: { x: [1, 2, 2, 8] }, values: { positions: 0 }, attributes: { rotaryDimensions: 10 }, throws: 'SHAPE_MISMATCH' },
-    { shapes: { x: [1, 2, 2, 8] }, values: { positions: 0 }, attributes: { rotaryDimensions: 3 }, throws: 'SHAPE_MISMATCH' },
+    {
+      shapes: { x: [1, 2, 2, 8] },
+      values: { positions: 0 },
+      attributes: { rotaryDimensions: 10 },
+      throws: 'SHAPE_MISMATCH',
+    },
+    {
+      shapes: { x: [1, 2, 2, 8] },
+      values: { positions: 0 },
+      attributes: { rotaryDimensions: 3 },
+      throws: 'SHAPE_MISMATCH',
+    },
     { shapes: { x: [1, 2, 2, 7] }, values: { positions: 0 }, throws: 'SHAPE_MISMATCH' },
     { shapes: { x: [1, 2, 2, 8] }, inputDTypes: { positions: 'f32' }, throws: 'UNSUPPORTED_DTYPE' },
-    { shapes: { x: [1, 2, 2, 8] }, values: { x: 1, positions: 0 }, inputDTypes: { x: 'i32' }, throws: 'UNSUPPORTED_DTYPE' },
+    {
+      shapes: { x: [1, 2, 2, 8] },
+      values: { x: 1, positions: 0 },
+      inputDTypes: { x: 'i32' },
+      throws: 'UNSUPPORTED_DTYPE',
+    },
   ],
   bench: [
     { shapes: { x: [1, 1, 64, 128] }, values: { positions }, dtypes: ['bf16'] },

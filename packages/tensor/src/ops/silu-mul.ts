@@ -6,7 +6,11 @@ import type { ContractProblem, Sizes } from '../op-declaration.js';
 function checkPair(sizes: Sizes): ContractProblem | undefined {
   const features = sizes.get('F2');
   if (features % 2 === 0) return undefined;
-  return { argument: 'x', expected: 'an even last axis: gate features, then as many up features', got: String(features) };
+  return {
+    argument: 'x',
+    expected: 'an even last axis: gate features, then as many up features',
+    got: String(features),
+  };
 }
 
 /**

@@ -58,7 +58,9 @@ function makeValues(rule: ValueRule | undefined, dtype: DType, count: number, ra
     if (Array.isArray(rule)) return Float32Array.from(rule as readonly number[]);
     if (rule !== undefined) {
       const { low, high } = rule as { low: number; high: number };
-      return Float32Array.from({ length: count }, () => (isFloat(dtype) ? low + random.uniform() * (high - low) : random.integer(low, high)));
+      return Float32Array.from({ length: count }, () =>
+        isFloat(dtype) ? low + random.uniform() * (high - low) : random.integer(low, high),
+      );
     }
     if (isFloat(dtype)) return random.normals(count);
     return Float32Array.from({ length: count }, () => random.integer(dtype === 'u8' ? 0 : -100, 101));
@@ -68,7 +70,13 @@ function makeValues(rule: ValueRule | undefined, dtype: DType, count: number, ra
 }
 
 /** Draws the inputs of a case. */
-export function drawInputs(op: AnyOp, opCase: OpCase, common: DType, seed: number, dtypes: Readonly<Record<string, DType>> = {}): Record<string, CaseArray> {
+export function drawInputs(
+  op: AnyOp,
+  opCase: OpCase,
+  common: DType,
+  seed: number,
+  dtypes: Readonly<Record<string, DType>> = {},
+): Record<string, CaseArray> {
   const random = new SeededRandom(seed);
   const inputs: Record<string, CaseArray> = {};
   for (const [input, shape] of Object.entries(caseShapes(op, opCase))) {
@@ -79,7 +87,13 @@ export function drawInputs(op: AnyOp, opCase: OpCase, common: DType, seed: numbe
 }
 
 /** Draws one input alone. */
-export function drawInput(opCase: OpCase, input: string, shape: readonly number[], dtype: DType, seed: number): CaseArray {
+export function drawInput(
+  opCase: OpCase,
+  input: string,
+  shape: readonly number[],
+  dtype: DType,
+  seed: number,
+): CaseArray {
   return { dtype, shape, values: makeValues(opCase.values?.[input], dtype, sizeOf(shape), new SeededRandom(seed)) };
 }
 
@@ -92,7 +106,8 @@ export function caseValues(op: AnyOp, opCase: OpCase, common: DType, seed = 1): 
     attributes[name] = opCase.attributes?.[name] ?? (typeof contract === 'object' ? contract.default : contract);
   }
   const tensors: Record<string, Tensor> = {};
-  for (const [input, { values, shape, dtype }] of Object.entries(inputs)) tensors[input] = fromArray(values, shape, { dtype });
+  for (const [input, { values, shape, dtype }] of Object.entries(inputs))
+    tensors[input] = fromArray(values, shape, { dtype });
   const bound = bindInputs(declaration, tensors);
   const arrays: Record<string, HostArray<ValueArray>> = {};
   for (const [input, { values, shape }] of Object.entries(inputs)) arrays[input] = { data: values.slice(), shape };
@@ -108,7 +123,8 @@ export function caseValues(op: AnyOp, opCase: OpCase, common: DType, seed = 1): 
   for (const [input, contract] of Object.entries(declaration.inputs)) {
     const array = inputs[input];
     const after = arrays[input];
-    if (contract.mutated === true && array !== undefined && after !== undefined) mutated[input] = { ...array, values: after.data };
+    if (contract.mutated === true && array !== undefined && after !== undefined)
+      mutated[input] = { ...array, values: after.data };
   }
   for (const tensor of Object.values(tensors)) tensor.dispose();
   return { inputs, outputs, mutated, attributes };

@@ -36,7 +36,11 @@ export interface OpCases {
   readonly rejects: readonly RejectedCase[];
   readonly bench: readonly OpCase[];
   /** Bytes an ideal kernel moves; default: every input read once and every output written once. */
-  readonly bytesMoved?: (call: { inputBytes: number; outputBytes: number; shapes: Readonly<Record<string, readonly number[]>> }) => number;
+  readonly bytesMoved?: (call: {
+    inputBytes: number;
+    outputBytes: number;
+    shapes: Readonly<Record<string, readonly number[]>>;
+  }) => number;
   /** Floating-point operations of a call, where arithmetic is the limit. */
   readonly operations?: (shapes: Readonly<Record<string, readonly number[]>>) => number;
   /** Largest |difference| / (1 + |reference|), per type; integer results must be equal. */

@@ -81,7 +81,13 @@ export class PlacedTensor implements Disposable {
 }
 
 /** Writes dense elements into a strided place of a flat CPU tensor, a run of neighbouring elements at a time. */
-function scatter(flat: Tensor, dense: Uint8Array, { dtype, shape }: CaseArray, strides: readonly number[], offset: number): void {
+function scatter(
+  flat: Tensor,
+  dense: Uint8Array,
+  { dtype, shape }: CaseArray,
+  strides: readonly number[],
+  offset: number,
+): void {
   const width = bytesOf(dtype);
   const target = flat.storage.bytes;
   const run = (strides.at(-1) ?? 1) === 1 ? (shape.at(-1) ?? 1) : 1;

@@ -59,7 +59,14 @@ function checkName({ op }: OpCases, opCase: OpCase, dtype: DType, way: Way): str
   return `${op.declaration.name} · ${dtype} · ${describeShapes(opCase)} · ${way}`;
 }
 
-async function runCase(cases: OpCases, opCase: OpCase, dtype: DType, device: DeviceName, way: Way, values: CaseValues): Promise<string[]> {
+async function runCase(
+  cases: OpCases,
+  opCase: OpCase,
+  dtype: DType,
+  device: DeviceName,
+  way: Way,
+  values: CaseValues,
+): Promise<string[]> {
   const { op } = cases;
   const { declaration } = op;
   const placement: Placement = way === 'misaligned' ? 'misaligned' : 'aligned';
@@ -67,7 +74,10 @@ async function runCase(cases: OpCases, opCase: OpCase, dtype: DType, device: Dev
   const outputs = new Map<string, PlacedTensor>();
   try {
     for (const [name, array] of Object.entries(values.inputs)) {
-      inputs.set(name, new PlacedTensor(array, device, placement, declaration.inputs[name]?.layout ?? 'contiguous', true));
+      inputs.set(
+        name,
+        new PlacedTensor(array, device, placement, declaration.inputs[name]?.layout ?? 'contiguous', true),
+      );
     }
     for (const [name, array] of Object.entries(values.outputs)) {
       const contract = declaration.outputs[name];
@@ -113,15 +123,21 @@ async function verdicts(
     if (placed === undefined) continue;
     const { values: actual, strayBytes } = await placed.inspect();
     const limit = tolerance[dtype] ?? tolerance[array.dtype] ?? 0;
-    const verdict = compareValues(actual, array.values, ['i32', 'i8', 'u8'].includes(array.dtype) ? integerLimit(limit) : limit);
+    const verdict = compareValues(
+      actual,
+      array.values,
+      ['i32', 'i8', 'u8'].includes(array.dtype) ? integerLimit(limit) : limit,
+    );
     if (!verdict.passed) problems.push(`${name}: ${verdict.text}`);
     if (strayBytes > 0) problems.push(`${name}: ${strayBytes} bytes outside the tensor were overwritten`);
   }
   for (const [name, array] of Object.entries(values.inputs)) {
-    const aliased = way === 'aliased' && Object.values(op.declaration.outputs).some(({ mayAlias }) => mayAlias === name);
+    const aliased =
+      way === 'aliased' && Object.values(op.declaration.outputs).some(({ mayAlias }) => mayAlias === name);
     if (values.mutated[name] !== undefined || aliased) continue;
     const { values: after } = (await inputs.get(name)?.inspect()) ?? { values: array.values };
-    if (!compareValues(after, array.values, 0).passed) problems.push(`${name}: an input that is not declared as mutated was changed`);
+    if (!compareValues(after, array.values, 0).passed)
+      problems.push(`${name}: an input that is not declared as mutated was changed`);
   }
   return problems;
 }
@@ -134,14 +150,19 @@ function integerLimit(limit: number): number {
 async function runRejected({ op }: OpCases, rejected: RejectedCase, device: DeviceName): Promise<string[]> {
   const common = rejected.dtypes?.[0] ?? op.declaration.dtypes[0] ?? 'f32';
   const drawn = drawInputs(op, rejected, common, 1, rejected.inputDTypes);
-  const tensors = Object.entries(drawn).map(([name, { values, shape, dtype }]) => [name, fromArray(values, shape, { dtype, device })] as const);
+  const tensors = Object.entries(drawn).map(
+    ([name, { values, shape, dtype }]) => [name, fromArray(values, shape, { dtype, device })] as const,
+  );
   try {
     const result = op(Object.fromEntries(tensors), rejected.attributes ?? {});
-    if (result !== undefined && typeof result === 'object' && result !== null && 'dispose' in result) await read(result as never);
+    if (result !== undefined && typeof result === 'object' && result !== null && 'dispose' in result)
+      await read(result as never);
     return [`expected an error with code ${rejected.throws}, but the call went through`];
   } catch (error) {
     if (!LimenError.isInstance(error)) return [`expected a LimenError, got ${String(error)}`];
-    return error.code === rejected.throws ? [] : [`expected code ${rejected.throws}, got ${error.code}: ${error.message}`];
+    return error.code === rejected.throws
+      ? []
+      : [`expected code ${rejected.throws}, got ${error.code}: ${error.message}`];
   } finally {
     for (const [, tensor] of tensors) tensor.dispose();
   }

@@ -1,0 +1,72 @@
+// Writes the results table of README.md from the newest files of benchmarks/results.
+//
+//   node tools/results-table.mjs           rewrites what stands between the two markers
+//   node tools/results-table.mjs --check   exit 1 when README.md says something else than the files
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { repositoryRoot } from './lib/repository.mjs';
+
+const begin = '<!-- results: written by tools/results-table.mjs -->';
+const end = '<!-- end of results -->';
+const folder = join(repositoryRoot, 'benchmarks', 'results');
+const readmePath = join(repositoryRoot, 'README.md');
+
+/** @typedef {{ name: string, median: number }} Rival */
+/** @typedef {{ id: string, unit: string, median: number, floor: number | null, rivals: Rival[] }} Measurement */
+/** @typedef {{ device: string, driver: string, commit: string, date: string, measurements: Measurement[] }} Results */
+
+/** What the ids mean, and in which order they stand. */
+const rows = [
+  [
+    /^decode\/(.+)\/(\w+)\/b(\d+)\/c(\d+)$/,
+    (/** @type {string[]} */ m) => `decode ${m[2]}, batch ${m[3]}, context ${m[4]}`,
+  ],
+  [
+    /^prefill\/(.+)\/(\w+)\/b1\/t(\d+)i1$/,
+    (/** @type {string[]} */ m) => `prompt of ${m[3]} tokens with one picture, to the first token`,
+  ],
+  [/^draw\/(.+)\/(\w+)\/n(\d+)$/, (/** @type {string[]} */ m) => `drawing, ${m[2]}, ${m[3]} at once, to pixels`],
+];
+
+/** @param {number} value */
+const figure = (value) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
+
+/** @param {Results} results @param {string} file */
+function tableOf(results, file) {
+  const lines = ['| measure | Limen | best rival in the same run | ratio |', '| --- | --- | --- | --- |'];
+  for (const [pattern, describe] of /** @type {[RegExp, (m: string[]) => string][]} */ (rows)) {
+    for (const { id, unit, median, rivals } of results.measurements) {
+      const match = pattern.exec(id);
+      if (match === null || rivals.length === 0) continue;
+      const higherIsBetter = unit === 'tok/s';
+      const best = rivals.reduce((a, b) => (higherIsBetter === b.median > a.median ? b : a));
+      const ratio = higherIsBetter ? median / best.median : best.median / median;
+      lines.push(
+        `| ${describe([...match])} | ${figure(median)} ${unit} | ${figure(best.median)} ${unit}, ${best.name} | ${ratio.toFixed(2)}× |`,
+      );
+    }
+  }
+  const where = `${results.device}, driver ${results.driver}, ${results.date}, commit ${results.commit}`;
+  return `${where}; Janus-Pro-7B shapes with random weights ([all figures](benchmarks/results/${file})).\n\n${lines.join('\n')}`;
+}
+
+const newest = readdirSync(folder)
+  .filter((file) => /janus-pro-7b.*\.json$/.test(file))
+  .sort()
+  .at(-1);
+if (newest === undefined) process.exit(0);
+const table = tableOf(JSON.parse(readFileSync(join(folder, newest), 'utf8')), newest);
+const readme = readFileSync(readmePath, 'utf8');
+const [before = '', rest = ''] = readme.split(begin);
+const after = rest.split(end)[1] ?? '';
+const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
+/** Cells as text, so that a formatter may pad them. @param {string} text */
+const compact = (text) => text.replaceAll(/[ -]+/g, ' ').trim();
+if (values.check) {
+  if (compact(rest.split(end)[0] ?? '') !== compact(table)) {
+    console.error(`README.md: the results differ from benchmarks/results/${newest}: run node tools/results-table.mjs`);
+    process.exitCode = 1;
+  } else console.log('ok: README.md shows the newest results');
+} else writeFileSync(readmePath, `${before}${begin}\n\n${table}\n\n${end}${after}`);
