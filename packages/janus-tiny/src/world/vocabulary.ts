@@ -95,7 +95,7 @@ export const rgbOfBackground: Readonly<Record<Background, Rgb>> = {
 
 /** How far apart two paints are. */
 export function rgbDistance(left: Rgb, right: Rgb): number {
-  return Math.hypot(left[0] - right[0], left[1] - right[1], left[2] - right[2]);
+  return Math.sqrt((left[0] - right[0]) ** 2 + (left[1] - right[1]) ** 2 + (left[2] - right[2]) ** 2);
 }
 
 const leastContrast = 85;
