@@ -20,3 +20,13 @@ export {
   type Size,
   sizes,
 } from './world/vocabulary.js';
+export {
+  type AnswerRecord,
+  type DrawingRecord,
+  isRightAnswer,
+  type QualityReport,
+  qualityReport,
+  type QualityRun,
+  qualityTable,
+} from './quality/quality-report.js';
+export { bleu, rougeL, type TextPair } from './quality/text-scores.js';

@@ -17,6 +17,7 @@ export {
 } from './janus-pro/load-janus.js';
 export { janusProConfigs } from './janus-pro/published-configs.js';
 export {
+  type ChatAnswer,
   type ChatMessage,
   type ChatRequest,
   type ContentPart,

@@ -67,9 +67,24 @@ export interface TextChunk {
   readonly usage: { readonly promptTokens: number; readonly completionTokens: number };
 }
 
+/** A whole answer. */
+export interface ChatAnswer {
+  readonly text: string;
+  /** Token ids, the one that ended the answer included. */
+  readonly tokens: readonly number[];
+  readonly finishReason: 'stop' | 'length';
+}
+
+/** A piece of the answer in a row of a batch, and every token of that row so far. */
+interface GeneratedChunk {
+  readonly row: number;
+  readonly chunk: TextChunk;
+  readonly drawn: readonly number[];
+}
+
 /** How pictures are drawn. */
 export interface DrawOptions extends SamplingOptions {
-  /** Weight of the prompt; 1 follows it loosely, 5 (default) closely. */
+  /** Weight of the prompt: 1 follows it loosely, 5 closely. Default: what the checkpoint says, else 5. */
   readonly guidance?: number;
   /** Pictures to draw from the one prompt; default 1. Picture `i` uses `seed + i`. */
   readonly count?: number;
@@ -86,9 +101,14 @@ export class JanusModel implements Disposable {
   readonly network: JanusPro;
   readonly tokenizer: Tokenizer;
   readonly #imageProcessor: ImageProcessor;
+  readonly #guidance: number;
   readonly #stepRunner: StepRunnerFactory;
 
-  constructor({ name, network, tokenizer, imageProcessor }: LoadedJanus, stepRunner: StepRunnerFactory = runEagerly) {
+  constructor(
+    { name, network, tokenizer, imageProcessor, guidance }: LoadedJanus,
+    stepRunner: StepRunnerFactory = runEagerly,
+  ) {
+    this.#guidance = guidance;
     this.name = name;
     this.network = network;
     this.tokenizer = tokenizer;
@@ -142,16 +162,11 @@ export class JanusModel implements Disposable {
    * @returns the answers in order; options are each request's own
    * @throws see {@link chat}; a signal of any request ends the whole batch
    */
-  async chatBatch(requests: readonly ChatRequest[]): Promise<{ text: string; finishReason: 'stop' | 'length' }[]> {
-    const answers = requests.map((): { text: string; finishReason: 'stop' | 'length' } => ({
-      text: '',
-      finishReason: 'length',
-    }));
-    for await (const { row, chunk } of this.#generate(requests)) {
-      const answer = answers[row];
-      if (answer === undefined) continue;
-      answer.text += chunk.text;
-      answer.finishReason = chunk.finishReason ?? answer.finishReason;
+  async chatBatch(requests: readonly ChatRequest[]): Promise<ChatAnswer[]> {
+    const answers = requests.map((): ChatAnswer => ({ text: '', tokens: [], finishReason: 'length' }));
+    for await (const { row, chunk, drawn } of this.#generate(requests)) {
+      const { text = '' } = answers[row] ?? {};
+      answers[row] = { text: text + chunk.text, tokens: drawn, finishReason: chunk.finishReason ?? 'length' };
     }
     return answers;
   }
@@ -163,15 +178,26 @@ export class JanusModel implements Disposable {
    * @throws {InvalidArgumentError} an option outside its range
    * @throws the signal's reason, when it aborts
    */
-  async draw(prompt: string, options: DrawOptions = {}): Promise<DrawnImage[]> {
-    const { guidance = 5, count = 1, signal, onProgress, onPreview } = options;
-    signal?.throwIfAborted();
+  async draw(prompt: string, { count = 1, ...options }: DrawOptions = {}): Promise<DrawnImage[]> {
     if (!Number.isInteger(count) || count < 1 || count > 64) {
       throw new InvalidArgumentError(
         `draw: count is not allowed: expected 1 to 64, got ${count}. Draw more in several calls.`,
         { option: 'count' },
       );
     }
+    return this.drawBatch(new Array<string>(count).fill(prompt), options);
+  }
+
+  /**
+   * Draws a picture for each of several prompts in one batch: every weight is read once for all of them.
+   *
+   * @param options - picture `i` uses `seed + i`
+   * @returns in the order of the prompts
+   * @throws as {@link draw}
+   */
+  async drawBatch(prompts: readonly string[], options: Omit<DrawOptions, 'count'> = {}): Promise<DrawnImage[]> {
+    const { guidance = this.#guidance, signal, onProgress, onPreview } = options;
+    signal?.throwIfAborted();
     if (!(guidance >= 0 && guidance <= 100)) {
       throw new InvalidArgumentError(
         `draw: guidance is not allowed: expected 0 to 100, got ${guidance}. Pass 1 to 10; 5 is usual.`,
@@ -179,18 +205,18 @@ export class JanusModel implements Disposable {
       );
     }
     const { tokens, imageCode } = this.network.config;
-    const ids = encodePieces(this.tokenizer, drawingPieces(prompt));
-    requireRoom(ids.length, imageCode.gridSize ** 2, this.contextLength);
+    const ids = prompts.map((prompt) => encodePieces(this.tokenizer, drawingPieces(prompt)));
+    requireRoom(Math.max(...ids.map(({ length }) => length)), imageCode.gridSize ** 2, this.contextLength);
     const base = resolveSampling(options, 1);
     const report = async (codes: Int32Array[], done: number, total: number) => {
       onProgress?.(done, total);
       if (onPreview !== undefined && done < total) await onPreview(await this.#preview(codes, total), done, total);
     };
     using codes = await generateImageCodes(this.network, {
-      prompts: Array.from({ length: count }, () => ids),
+      prompts: ids,
       padToken: tokens.pad,
       guidance,
-      sampling: Array.from({ length: count }, (_, index) => ({ ...base, seed: base.seed + index })),
+      sampling: ids.map((_, index) => ({ ...base, seed: base.seed + index })),
       stepRunner: this.#stepRunner,
       signal,
       onCodes: onProgress === undefined && onPreview === undefined ? undefined : report,
@@ -218,7 +244,7 @@ export class JanusModel implements Disposable {
   }
 
   /** Generates for a batch of conversations and turns tokens into text. */
-  async *#generate(requests: readonly ChatRequest[]): AsyncGenerator<{ row: number; chunk: TextChunk }> {
+  async *#generate(requests: readonly ChatRequest[]): AsyncGenerator<GeneratedChunk> {
     const signals = requests.flatMap((request) => request.signal ?? []);
     const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
     signal?.throwIfAborted();
@@ -245,7 +271,7 @@ export class JanusModel implements Disposable {
     const rows = requests.map(({ stop = [] }) => ({
       stream: new TextStream(this.tokenizer),
       stops: new StopStrings([...stop, janusTokens.user]),
-      completionTokens: 0,
+      drawn: new Array<number>(),
       ended: false,
     }));
     // A model that goes on with the user's turn has ended its own.
@@ -264,17 +290,21 @@ export class JanusModel implements Disposable {
       const state = rows[row];
       if (state === undefined || state.ended) continue;
       const isEnd = ends.includes(token);
-      state.completionTokens++;
-      const isLast = last || state.completionTokens >= (wanted[row] ?? maxNewTokens);
+      state.drawn.push(token);
+      const isLast = last || state.drawn.length >= (wanted[row] ?? maxNewTokens);
       // A vocabulary may be padded with ids that stand for nothing.
       const piece = isEnd || this.tokenizer.meaningOf(token) === undefined ? '' : state.stream.push(token);
       const { text, stopped } = state.stops.push(piece + (isLast ? state.stream.end() : ''));
       state.ended = isLast || stopped;
       const rest = state.ended && !stopped ? state.stops.end() : '';
-      const usage = { promptTokens: prompts[row]?.length ?? 0, completionTokens: state.completionTokens };
+      const usage = { promptTokens: prompts[row]?.length ?? 0, completionTokens: state.drawn.length };
       if (state.ended)
-        yield { row, chunk: { text: text + rest, usage, finishReason: isEnd || stopped ? 'stop' : 'length' } };
-      else if (text !== '') yield { row, chunk: { text, usage } };
+        yield {
+          row,
+          drawn: state.drawn,
+          chunk: { text: text + rest, usage, finishReason: isEnd || stopped ? 'stop' : 'length' },
+        };
+      else if (text !== '') yield { row, drawn: state.drawn, chunk: { text, usage } };
       if (rows.every(({ ended }) => ended)) return;
     }
   }

@@ -49,6 +49,8 @@ export interface LoadedJanus {
   readonly network: JanusPro;
   readonly tokenizer: Tokenizer;
   readonly imageProcessor: ImageProcessor;
+  /** Weight of the prompt in drawings that the checkpoint recommends. */
+  readonly guidance: number;
 }
 
 /** Names and shapes of every tensor that a configuration asks for. */
@@ -93,11 +95,24 @@ export function loadJanus(folder: string, options: LoadOptions = {}): LoadedJanu
   try {
     const network = new JanusPro(loader, config);
     onProgress?.({ status: 'done', name: folder, loaded: total, total });
-    return { name: basename(folder), network, tokenizer, imageProcessor };
+    return {
+      name: basename(folder),
+      network,
+      tokenizer,
+      imageProcessor,
+      guidance: readGuidance(files.generationConfig),
+    };
   } catch (error) {
     loader.abandon();
     throw error;
   }
+}
+
+/** `guidance_scale` of generation_config.json; 5 where there is none. */
+function readGuidance(path: string | undefined): number {
+  const settings = path === undefined ? undefined : (readJsonFile(path) as { guidance_scale?: unknown } | null);
+  const guidance = settings?.guidance_scale;
+  return typeof guidance === 'number' && guidance >= 0 && guidance <= 100 ? guidance : 5;
 }
 
 const weightTypes: readonly unknown[] = ['auto', 'f32', 'f16', 'bf16'];
