@@ -21,6 +21,8 @@ export interface BoundCall {
 /** Sizes by name, bound left to right over the arguments; a second meeting must agree. */
 export class BoundSizes implements Sizes {
   readonly #named = new Map<string, number>();
+  /** Names bound by the match under way. */
+  readonly #fresh: string[] = [];
   readonly #given = new Set<string>();
   leading: readonly number[] = [];
   leadingBound = false;
@@ -47,19 +49,29 @@ export class BoundSizes implements Sizes {
     return this.#named.has(name);
   }
 
-  /** Matches a shape against a pattern, binding new names; false when something disagrees. */
+  /** Matches a shape against a pattern, binding new names; false, and nothing bound, when something disagrees. */
   bind(pattern: readonly Axis[], shape: readonly number[]): boolean {
     const open = pattern[0] === '...';
-    const fixed = open ? pattern.slice(1) : pattern;
-    if (open ? shape.length < fixed.length : shape.length !== fixed.length) return false;
-    const leading = shape.slice(0, shape.length - fixed.length);
+    const first = open ? 1 : 0;
+    const count = pattern.length - first;
+    if (open ? shape.length < count : shape.length !== count) return false;
+    const leading = open ? shape.slice(0, shape.length - count) : [];
     if (open && this.leadingBound && !sameShape(this.leading, leading)) return false;
-    for (const [index, axis] of fixed.entries()) {
+    for (let index = 0; index < count; index++) {
+      const axis = pattern[first + index] ?? 0;
       const size = shape[leading.length + index] ?? -1;
-      const expected = typeof axis === 'number' ? axis : (this.#named.get(axis) ?? size);
-      if (size !== expected) return false;
-      if (typeof axis === 'string') this.#named.set(axis, size);
+      const known = typeof axis === 'number' ? axis : this.#named.get(axis);
+      if (known !== undefined && known !== size) {
+        for (const bound of this.#fresh) this.#named.delete(bound);
+        this.#fresh.length = 0;
+        return false;
+      }
+      if (known === undefined) {
+        this.#named.set(String(axis), size);
+        this.#fresh.push(String(axis));
+      }
     }
+    this.#fresh.length = 0;
     if (open) {
       this.leading = leading;
       this.leadingBound = true;
@@ -154,9 +166,9 @@ export function bindInputs(
     }
     if (contract.dtype === undefined) commonDType = tensor.dtype;
     const whole = contract.suffixOf === undefined ? undefined : inputs[contract.suffixOf];
-    const expected =
-      whole === undefined ? sizes.explain(contract.shape) : `the last axes of [${whole.shape.join(', ')}]`;
     if (whole === undefined ? !sizes.bind(contract.shape, tensor.shape) : !isSuffix(tensor.shape, whole.shape)) {
+      const expected =
+        whole === undefined ? sizes.explain(contract.shape) : `the last axes of [${whole.shape.join(', ')}]`;
       throw new ShapeMismatchError(
         fail(argument, 'has the wrong shape', expected, `[${tensor.shape.join(', ')}]`, reshaping),
         { op, argument },

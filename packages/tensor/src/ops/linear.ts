@@ -2,6 +2,7 @@
 
 import { activate } from '../activation.js';
 import { defineOp } from '../define-op.js';
+import { dot } from '../dot.js';
 import { choice } from '../op-declaration.js';
 
 /**
@@ -41,8 +42,7 @@ export const linear = defineOp({
     for (let index = 0; index < y.data.length; index++) {
       const row = Math.floor(index / columns);
       const column = index % columns;
-      let sum = 0;
-      for (let k = 0; k < length; k++) sum += (x.data[row * length + k] ?? 0) * (weight.data[column * length + k] ?? 0);
+      const sum = dot(x.data, row * length, weight.data, column * length, length);
       y.data[index] = activate(activation, sum + (bias?.data[column] ?? 0)) + (residual?.data[index] ?? 0);
     }
   },
