@@ -2,16 +2,15 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 import { expectedTensors, janusTokens, readJanusConfig, Tokenizer } from '@limen/models-janus';
 import { describe, expect, it } from 'vitest';
 
-import { makeCase } from '../src/index.js';
+import { janusTinyFolder, makeCase } from '../src/index.js';
 import { colours, kinds, places, sizes } from '../src/world/vocabulary.js';
 import { sampleOf } from '../train/samples.js';
 
-const model = fileURLToPath(new URL('../model', import.meta.url));
+const model = janusTinyFolder();
 const tokenizer = Tokenizer.load({
   tokenizer: join(model, 'tokenizer.json'),
   tokenizerConfig: join(model, 'tokenizer_config.json'),

@@ -16,14 +16,11 @@ export interface FittedShape {
   readonly likeness: number;
 }
 
-const rotations: readonly number[] = [-15, -10, -5, 0, 5, 10, 15].map((degrees) => (degrees * Math.PI) / 180);
+const rotations: readonly number[] = [-12, -6, 0, 6, 12].map((degrees) => (degrees * Math.PI) / 180);
 const noRotation: readonly number[] = [0];
 
-/** Width of the edge of the drawn shape, pixels: sharp as painted, and soft as a blurred drawing. */
-const edgeWidths = [1, 2] as const;
-
-/** Radii tried, relative to the one that covers the region's area; soft and ragged edges change the area a little. */
-const scales = [0.94, 1, 1.06] as const;
+/** Edges that are tried: sharp as painted and soft as in a blurred drawing, in place and moved in or out a little. */
+const edges = [1, 2].flatMap((width) => [-0.05, 0, 0.05].map((shift) => ({ width, shift })));
 
 /** Area of every kind at radius 1. */
 const areaOf = Object.fromEntries(kinds.map((kind) => [kind, measureArea(kind)])) as Record<Kind, number>;
@@ -50,12 +47,10 @@ export function fitShape(cover: Float32Array): FittedShape | undefined {
   y /= area;
   let best: FittedShape | undefined;
   for (const kind of kinds) {
-    for (const scale of scales) {
-      const radius = Math.sqrt(area / areaOf[kind]) * scale;
-      for (const rotation of kind === 'circle' || kind === 'ring' ? noRotation : rotations) {
-        const likeness = 1 - difference(cover, energy, { kind, x, y, radius, rotation }) / energy;
-        if (best === undefined || likeness > best.likeness) best = { kind, x, y, radius, likeness };
-      }
+    const radius = Math.sqrt(area / areaOf[kind]);
+    for (const rotation of kind === 'circle' || kind === 'ring' ? noRotation : rotations) {
+      const likeness = 1 - difference(cover, energy, { kind, x, y, radius, rotation }) / energy;
+      if (best === undefined || likeness > best.likeness) best = { kind, x, y, radius, likeness };
     }
   }
   return best;
@@ -69,7 +64,7 @@ interface Pose {
   readonly rotation: number;
 }
 
-// Sum of squared differences between the region and a shape, with the edge width that suits better.
+// Sum of squared differences between the region and a shape, with the edge that suits best.
 function difference(cover: Float32Array, energy: number, { kind, x, y, radius, rotation }: Pose): number {
   const cosine = Math.cos(rotation) / radius;
   const sine = Math.sin(rotation) / radius;
@@ -78,7 +73,7 @@ function difference(cover: Float32Array, energy: number, { kind, x, y, radius, r
   const bottom = Math.min(pictureSize - 1, Math.floor(y + reach));
   // Outside the frame the shape is empty, so what the region has there counts in full.
   let outside = energy;
-  const sums = edgeWidths.map(() => 0);
+  const sums = new Float64Array(edges.length);
   for (let row = Math.max(0, Math.floor(y - reach)); row <= bottom; row++) {
     for (let column = Math.max(0, Math.floor(x - reach)); column <= right; column++) {
       const offX = column + 0.5 - x;
@@ -86,10 +81,11 @@ function difference(cover: Float32Array, energy: number, { kind, x, y, radius, r
       const share = cover[row * pictureSize + column] ?? 0;
       const distance = distanceToOutline(kind, cosine * offX + sine * offY, cosine * offY - sine * offX) * radius;
       outside -= share * share;
-      edgeWidths.forEach((width, index) => {
-        const drawn = Math.min(Math.max(0.5 - distance / width, 0), 1);
+      for (let index = 0; index < edges.length; index++) {
+        const { width = 1, shift = 0 } = edges[index] ?? {};
+        const drawn = Math.min(Math.max(0.5 - (distance - shift * radius) / width, 0), 1);
         sums[index] = (sums[index] ?? 0) + (share - drawn) ** 2;
-      });
+      }
     }
   }
   return Math.min(...sums) + outside;

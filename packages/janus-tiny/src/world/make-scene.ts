@@ -13,7 +13,6 @@ import {
   type Kind,
   kinds,
   pictureSize,
-  type Place,
   places,
   radiusOfSize,
   rowOf,
