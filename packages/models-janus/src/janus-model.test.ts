@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 
 import { leakReport, LimenError } from '@limen/tensor';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { runCaptured } from './golden/golden-run.js';
 import { findGoldenFolder } from './golden/find-golden.js';
@@ -124,6 +124,7 @@ describe('an option outside its range is refused with the range and what came', 
     [{ guidance: -1 }, 'guidance'],
     [{ guidance: NaN }, 'guidance'],
     [{ topP: 2 }, 'topP'],
+    [{ previewEvery: 0 }, 'previewEvery'],
   ])('draw %o', async (options, name) => {
     const error = await errorOf(model.draw('a disc', options));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { option: name } });
@@ -268,10 +269,26 @@ describe('pictures', () => {
     const previews: [number, number, number][] = [];
     const images = await model.draw('a disc', {
       seed: 1,
+      previewEvery: 4,
       onPreview: ([preview], done, total) => void previews.push([preview?.width ?? 0, done, total]),
     });
     expect(images.map(({ width, height, data }) => [width, height, data.length])).toEqual([[16, 16, 768]]);
     expect(previews).toEqual([4, 8, 12].map((done) => [16, done, 16]));
+  });
+
+  it.each([
+    [1, [4, 8, 12]],
+    [6, [8, 12]],
+    [8, [8]],
+    [undefined, []],
+  ])('are previewed every %j codes, in whole rows, and not decoded in between', async (previewEvery, expected) => {
+    const decode = vi.spyOn(model.network, 'decodeImages');
+    const previews: number[] = [];
+    const every = previewEvery === undefined ? {} : { previewEvery };
+    await model.draw('a disc', { ...every, onPreview: (_, done) => void previews.push(done) });
+    expect(previews).toEqual(expected);
+    expect(decode).toHaveBeenCalledTimes(expected.length + 1);
+    decode.mockRestore();
   });
 
   it('can be described', async () => {

@@ -93,6 +93,8 @@ export interface DrawOptions extends SamplingOptions {
   readonly onProgress?: (done: number, total: number) => void;
   /** Pictures as far as they are known, a few times on the way; the rest is the code 0. */
   readonly onPreview?: (images: DrawnImage[], done: number, total: number) => void | Promise<void>;
+  /** Codes from one preview to the next, in whole rows; each costs a decode of the picture. Default: four rows. */
+  readonly previewEvery?: number;
 }
 
 /** A loaded model. Dispose it to free its memory. */
@@ -133,6 +135,11 @@ export class JanusModel implements Disposable {
   get imageSize(): number {
     const { gridSize, channelMultipliers } = this.network.config.imageCode;
     return gridSize * 2 ** (channelMultipliers.length - 1);
+  }
+
+  /** Codes of a drawn picture. */
+  get imageCodes(): number {
+    return this.network.config.imageCode.gridSize ** 2;
   }
 
   /** Answers a question about pictures. See {@link chat}. */
@@ -205,12 +212,23 @@ export class JanusModel implements Disposable {
       );
     }
     const { tokens, imageCode } = this.network.config;
+    const { previewEvery = 4 * imageCode.gridSize } = options;
+    if (!Number.isInteger(previewEvery) || previewEvery < 1) {
+      throw new InvalidArgumentError(
+        `draw: previewEvery is not allowed: expected a positive integer, got ${previewEvery}. Leave it out for four rows.`,
+        { option: 'previewEvery' },
+      );
+    }
     const ids = prompts.map((prompt) => encodePieces(this.tokenizer, drawingPieces(prompt)));
     requireRoom(Math.max(...ids.map(({ length }) => length)), imageCode.gridSize ** 2, this.contextLength);
     const base = resolveSampling(options, 1);
+    let passed = 0;
     const report = async (codes: Int32Array[], done: number, total: number) => {
       onProgress?.(done, total);
-      if (onPreview !== undefined && done < total) await onPreview(await this.#preview(codes, total), done, total);
+      const marks = Math.floor(done / previewEvery);
+      if (onPreview === undefined || done === total || marks === passed) return;
+      passed = marks;
+      await onPreview(await this.#preview(codes, total), done, total);
     };
     using codes = await generateImageCodes(this.network, {
       prompts: ids,

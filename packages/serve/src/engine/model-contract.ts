@@ -6,4 +6,4 @@ export type { ChatMessage, DrawnImage, TextChunk };
 
 /** The part of a model that an engine uses. */
 export type ServableModel = Disposable &
-  Pick<JanusModel, 'name' | 'device' | 'dtype' | 'contextLength' | 'imageSize' | 'chat' | 'draw'>;
+  Pick<JanusModel, 'name' | 'device' | 'dtype' | 'contextLength' | 'imageSize' | 'imageCodes' | 'chat' | 'draw'>;

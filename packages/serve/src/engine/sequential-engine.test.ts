@@ -27,6 +27,8 @@ describe('SequentialEngine', () => {
     for await (const event of engine.draw({ prompt: 'a cat', count: 2, previews: 3 })) events.push(event);
     const previews = events.filter((event) => event.type === 'preview');
     expect(previews.map(({ index }) => index)).toEqual([0, 1, 2]);
+    // So that the model decodes no more previews than are sent: 3 of 8 codes.
+    expect(model.drawings[0]?.[1].previewEvery).toBe(2);
     expect(events.filter(({ type }) => type === 'progress')).toHaveLength(8);
     const last = events.at(-1);
     expect(last?.type === 'finished' && last.images.length).toBe(2);

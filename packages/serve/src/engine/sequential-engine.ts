@@ -58,6 +58,7 @@ export class SequentialEngine implements Engine {
         onProgress: (done, total) => push({ type: 'progress', done, total }),
         // Decoding an unfinished picture costs time, so it is only asked for when somebody will look.
         ...(previews > 0 && {
+          previewEvery: Math.ceil(this.#model.imageCodes / (previews + 1)),
           onPreview: (unfinished, done, total) => {
             const index = isDue(done, total);
             if (index !== undefined) push({ type: 'preview', index, images: unfinished });

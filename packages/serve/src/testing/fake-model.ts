@@ -21,6 +21,7 @@ export class FakeModel implements ServableModel {
   readonly dtype = 'f32';
   readonly contextLength = 4096;
   readonly imageSize = 16;
+  readonly imageCodes = 8;
   readonly chats: ChatCall[] = [];
   readonly drawings: DrawCall[] = [];
   /** Requests that ended because their signal fired. */
@@ -47,11 +48,12 @@ export class FakeModel implements ServableModel {
 
   async draw(...[prompt, options = {}]: Parameters<ServableModel['draw']>): ReturnType<ServableModel['draw']> {
     this.drawings.push([prompt, options]);
-    const total = 8;
+    const total = this.imageCodes;
+    const { previewEvery = 1 } = options;
     for (let done = 1; done <= total; done++) {
       await this.#step(options.signal);
       options.onProgress?.(done, total);
-      if (done < total) await options.onPreview?.(this.#images(options.count, done), done, total);
+      if (done < total && done % previewEvery === 0) await options.onPreview?.(this.#images(options.count, done), done, total);
     }
     return this.#images(options.count, 200);
   }
