@@ -2,6 +2,7 @@
 
 export { WorldError, type WorldErrorCode } from './errors/world-error.js';
 export { janusTinyFolder } from './model-folder.js';
+export { describeReading, type NamedShape, nameShapes } from './reader/describe-reading.js';
 export { judgeDrawing, type Judgement } from './reader/judge-drawing.js';
 export { type Reading, type ReadObject, readPicture } from './reader/read-picture.js';
 export type { DrawRequest, RequestedObject } from './world/draw-request.js';

@@ -84,11 +84,8 @@ function splitByColour(
   for (const [index, label] of labels) {
     if (besides(index).every((next) => labels.get(next) === label)) inner.set(label, (inner.get(label) ?? 0) + 1);
   }
-  const colours: Colour[] = [];
-  for (const [colour, count] of [...inner].sort((left, right) => right[1] - left[1])) {
-    if (count >= leastInnerPixels && !colours.some((stronger) => isMixture(colour, stronger, paint)))
-      colours.push(colour);
-  }
+  const present = [...inner].filter(([, count]) => count >= leastInnerPixels).map(([colour]) => colour);
+  const colours = present.filter((colour) => !present.some((other) => other !== colour && isMixture(colour, other, paint)));
   if (colours.length < 2) return [part];
   const parts = colours.flatMap((colour) =>
     solidParts(

@@ -14,7 +14,11 @@ export function onBackground(background: Background): string {
 }
 
 /** `large red circle`. */
-export function fullName({ size, colour, kind }: Pick<SceneObject, 'size' | 'colour' | 'kind'>): string {
+export function fullName({
+  size,
+  colour,
+  kind,
+}: Pick<SceneObject, 'size' | 'colour'> & { readonly kind: string }): string {
   return `${size} ${colour} ${kind}`;
 }
 
