@@ -20,7 +20,7 @@ export const allowedEdges = {
   'graph-runtime': ['tensor', 'cuda-kernels'],
   'models-janus': ['tensor', 'quant', 'kv-cache'],
   'janus-tiny': ['tensor', 'models-janus'],
-  serve: ['models-janus', 'graph-runtime', 'kv-cache', 'quant', 'tensor', 'cuda-kernels'],
+  serve: ['janus-tiny', 'models-janus', 'graph-runtime', 'kv-cache', 'quant', 'tensor', 'cuda-kernels'],
 };
 
 const sourceFile = /\.(ts|tsx|mjs|js)$/;

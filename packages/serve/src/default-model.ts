@@ -1,5 +1,5 @@
-// Which checkpoint is used when none is named: for now the test checkpoint of the repository. Everything that depends on
-// this choice is here.
+// Which checkpoint is used when none is named: the small trained one, or else the test checkpoint of the repository.
+// Everything that depends on this choice is here.
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,34 +7,39 @@ import { fileURLToPath } from 'node:url';
 
 import { UsageError } from './errors/usage-error.js';
 
-const checkpoint = join('fixtures', 'golden', 'janus-a');
+const weights = 'model.safetensors';
+const testCheckpoint = join('fixtures', 'golden', 'janus-a');
+const nameAnother = 'Name a Janus-Pro checkpoint with --model FOLDER.';
 
-/** A folder, and what its user must know about it. */
+/** A folder, and what its user must know about it in one line. */
 export interface DefaultModel {
   readonly folder: string;
   readonly notice: string;
-  /** A picture that the demonstration describes. */
-  readonly picture: string;
 }
 
 /**
  * The checkpoint to use when none is named.
  *
- * @throws {UsageError} this is an installed package, not the repository
+ * @param tiny - folder of the small trained model: `janusTinyFolder()`
+ * @param start - where the search for the repository begins
+ * @throws {UsageError} there is neither
  */
-export function defaultModel(): DefaultModel {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const root = parents(here).find((folder) => existsSync(join(folder, checkpoint, 'config.json')));
+export function defaultModel(tiny: string, start = dirname(fileURLToPath(import.meta.url))): DefaultModel {
+  if (existsSync(join(tiny, weights))) {
+    return {
+      folder: tiny,
+      notice: `No model is named, so this is janus-tiny: small, trained, and knowing nothing but coloured shapes. ${nameAnother}`,
+    };
+  }
+  const root = parents(start).find((folder) => existsSync(join(folder, testCheckpoint, weights)));
   if (root === undefined) {
     throw new UsageError(
       'limen: no model is named: expected --model FOLDER or LIMEN_MODEL. Name a folder with a Janus-Pro checkpoint.',
     );
   }
   return {
-    folder: join(root, checkpoint),
-    notice:
-      'No model is named, so this is the test checkpoint janus-a. Its weights are random: its words and pictures mean nothing yet. Name a Janus-Pro checkpoint with --model FOLDER.',
-    picture: join(root, checkpoint, 'images', 'img0.png'),
+    folder: join(root, testCheckpoint),
+    notice: `No model is named, so this is the test checkpoint janus-a. Its weights are random: its words and pictures mean nothing. ${nameAnother}`,
   };
 }
 

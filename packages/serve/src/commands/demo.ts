@@ -1,152 +1,181 @@
-// limen demo: one picture described, one picture drawn, and where the time went.
+// limen demo: one picture described and asked about, one picture drawn, and where the time went.
 
-import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { JanusModel, RgbImage } from '@limen/models-janus';
 import { type Command, Option } from 'commander';
 
-import { defaultModel } from '../default-model.js';
 import { UsageError } from '../errors/usage-error.js';
 import { integer } from '../requests/fields.js';
 import { limits } from '../requests/limits.js';
-import { canShowPictures, halfBlocks } from '../terminal/half-blocks.js';
-import { writeWords } from '../terminal/printable.js';
-import { ProgressBar } from '../terminal/progress-bar.js';
-import { table } from '../terminal/table.js';
+import { DrawingDisplay } from '../terminal/drawing-display.js';
+import { PictureScreen } from '../terminal/pictures/picture-screen.js';
+import { printable, writeWords } from '../terminal/printable.js';
+import { type DemoCase, demoCase } from './demo-case.js';
+import { type DemoTimes, secondsSince, timesTable } from './demo-times.js';
+import { judge, verdictLine } from './demo-verdict.js';
 import { openModel } from './open-model.js';
-import { addModelOptions, checked, type ModelOptions } from './options.js';
+import { addModelOptions, addPictureOptions, checked, type ModelOptions, type PictureFlags } from './options.js';
 
-interface DemoOptions extends ModelOptions {
+interface DemoOptions extends ModelOptions, PictureFlags {
   readonly image?: string;
-  readonly prompt: string;
+  readonly prompt?: string;
   readonly output: string;
   readonly maxTokens: number;
   readonly seed: number;
   readonly json?: true;
 }
 
-/** Seconds by stage, and what was made in them. */
-export interface DemoTimes {
-  readonly load: number;
-  readonly image: number;
-  readonly prompt: number;
-  readonly decode: number;
-  readonly draw: number;
-  readonly pixels: number;
-  readonly promptTokens: number;
-  readonly tokens: number;
-  readonly codes: number;
+/** Where text goes; nowhere with `--json`. */
+interface Page {
+  line(text: string): void;
+  words(text: string): void;
 }
+
+const longestAnswer = 16;
 
 export function demoCommand(program: Command): void {
   const command = program
     .command('demo')
     .summary('describe one picture, draw one picture, and show where the time went')
-    .option('--image <file>', 'picture to describe; default: one of the test checkpoint')
-    .option('--prompt <text>', 'what to draw', 'a lighthouse at dusk')
+    .option('--image <file>', 'picture to describe; default: one of coloured shapes that nothing was trained on')
+    .option('--prompt <text>', 'what to draw; default: coloured shapes')
     .option('-o, --output <file>', 'where the drawing goes (PNG)', join('out', 'limen-drawing.png'))
     .addOption(
       new Option('--max-tokens <count>', 'longest description')
         .default(64)
         .argParser(checked(integer({ min: 1, max: 4096 }))),
     )
-    .addOption(new Option('--seed <integer>').default(0).argParser(checked(integer({ min: 0, max: limits.seed }))));
-  addModelOptions(command).option('--json', 'print one line of JSON in place of the text').action(run);
+    .addOption(
+      new Option('--seed <integer>', 'other pictures, questions and requests')
+        .default(0)
+        .argParser(checked(integer({ min: 0, max: limits.seed }))),
+    );
+  addPictureOptions(addModelOptions(command))
+    .option('--json', 'print one line of JSON in place of the text')
+    .action(run);
 }
 
 async function run(options: DemoOptions): Promise<void> {
-  const { loadImage, encodeImage } = await import('@limen/models-janus');
+  const { image, prompt, seed, output } = options;
+  const { encodeImage } = await import('@limen/models-janus');
   const isQuiet = options.json === true;
-  const picture = options.image ?? defaultModel().picture;
-  if (!existsSync(picture)) throw new UsageError(`demo: image does not exist: ${picture}. Name a file with --image.`);
+  const screen = await PictureScreen.open(isQuiet ? 'none' : options.pictures);
+  const page: Page = isQuiet
+    ? { line: () => {}, words: () => {} }
+    : { line: (text) => console.log(text), words: writeWords };
   const imageStart = performance.now();
-  const pixels = await loadImage(picture);
-  const image = secondsSince(imageStart);
+  const shown = await demoCase({ image, prompt, seed, pictureFile: join(dirname(output), 'limen-picture.png') });
+  const imageSeconds = secondsSince(imageStart);
   const loadStart = performance.now();
   using model = await openModel(options);
   const load = secondsSince(loadStart);
 
-  if (!isQuiet) console.log(`\nDescribing ${picture}`);
-  if (!isQuiet) show(pixels);
-  const description = await describe(model, picture, options);
-  if (!isQuiet) console.log(`\nDrawing "${options.prompt}"`);
-  const drawing = await draw(model, options);
-  await mkdir(dirname(options.output), { recursive: true });
-  await writeFile(options.output, await encodeImage(drawing.image));
-  const times: DemoTimes = { load, image, ...description.times, ...drawing.times };
-  if (isQuiet) {
-    const { name, device, dtype } = model;
-    console.log(JSON.stringify({ model: name, device, dtype, text: description.text, output: options.output, times }));
-    return;
-  }
-  show(drawing.image);
-  console.log(`Wrote ${options.output}\n\n${timesTable(times)}`);
+  page.line(`\n${shown.file}, ${sizeOf(shown.image)}`);
+  await screen.show(shown.image);
+  const described = await describe(model, shown, options.maxTokens, page);
+  const asked = await ask(model, shown, page);
+  page.line(`\nDrawing "${shown.drawPrompt}"`);
+  const { drawing, times: drawTimes } = await draw(model, shown.drawPrompt, seed, screen);
+  await screen.show(drawing);
+  await mkdir(dirname(output), { recursive: true });
+  await writeFile(output, await encodeImage(drawing));
+  const verdict = await judge(drawing, shown.drawRequest);
+  page.line(`Wrote ${output}, ${sizeOf(drawing)}`);
+  page.line(verdictLine(verdict));
+  const times: DemoTimes = { load, image: imageSeconds, questions: asked.seconds, ...described.times, ...drawTimes };
+  page.line(`\n${timesTable(times)}`);
+  if (!isQuiet) return;
+  console.log(
+    JSON.stringify({
+      model: model.name,
+      device: model.device,
+      dtype: model.dtype,
+      picture: shown.file,
+      text: described.text,
+      expected: shown.description,
+      answers: asked.answers,
+      prompt: shown.drawPrompt,
+      output,
+      size: [drawing.width, drawing.height],
+      verdict,
+      times,
+    }),
+  );
 }
 
-async function describe(model: JanusModel, picture: string, { maxTokens, json }: DemoOptions) {
+async function describe(model: JanusModel, { file, description }: DemoCase, maxNewTokens: number, page: Page) {
   const startedAt = performance.now();
   let firstAt: number | undefined;
   let text = '';
   let promptTokens = 0;
   let tokens = 0;
-  for await (const chunk of model.describe({ images: [picture], maxNewTokens: maxTokens })) {
+  page.words('Model: ');
+  for await (const chunk of model.describe({ images: [file], maxNewTokens })) {
     firstAt ??= performance.now();
     text += chunk.text;
     ({ promptTokens, completionTokens: tokens } = chunk.usage);
-    if (json !== true) writeWords(chunk.text);
+    page.words(chunk.text);
   }
-  if (json !== true) process.stdout.write('\n');
   const end = performance.now();
+  page.words('\n');
+  if (description !== undefined) page.line(`Right: ${description}`);
   const prompt = ((firstAt ?? end) - startedAt) / 1000;
   return { text, times: { prompt, decode: (end - (firstAt ?? end)) / 1000, promptTokens, tokens } };
 }
 
-async function draw(model: JanusModel, { prompt, seed }: DemoOptions) {
-  const bar = new ProgressBar('Drawing');
+async function ask(model: JanusModel, { file, questions }: DemoCase, page: Page) {
+  const { isRightAnswer } = await import('@limen/janus-tiny');
+  const startedAt = performance.now();
+  const answers = [];
+  for (const { text: question, answer: expected } of questions) {
+    let answer = '';
+    const request = { images: [file], question, maxNewTokens: longestAnswer };
+    for await (const { text } of model.describe(request)) answer += text;
+    const right = isRightAnswer({ answer, expected });
+    answers.push({ question, answer, expected, right });
+    page.line(`\n${question}`);
+    page.line(`Model: ${printable(answer)}`);
+    page.line(`Right: ${expected} ${right ? '✓' : '✗'}`);
+  }
+  return { answers, seconds: answers.length === 0 ? 0 : secondsSince(startedAt) };
+}
+
+async function draw(model: JanusModel, prompt: string, seed: number, screen: PictureScreen) {
+  const display = new DrawingDisplay(screen);
+  const { onPreview } = display.reports;
   const startedAt = performance.now();
   let codes = 0;
   let drawnAt = startedAt;
+  let previews = 0;
   const onProgress = (done: number, total: number) => {
-    bar.update(done, total);
+    display.reports.onProgress(done, total);
     codes = done;
     drawnAt = performance.now();
   };
-  const [image] = await model.draw(prompt, { seed, onProgress });
-  bar.finish();
-  if (image === undefined) throw new UsageError('demo: the model drew nothing.');
-  return { image, times: { draw: (drawnAt - startedAt) / 1000, pixels: secondsSince(drawnAt), codes } };
+  try {
+    const [drawing] = await model.draw(prompt, {
+      seed,
+      onProgress,
+      ...(onPreview !== undefined && {
+        onPreview: async (images: RgbImage[]) => {
+          await onPreview(images);
+          // The model decodes a preview between reporting progress and handing the preview over.
+          previews += secondsSince(drawnAt);
+        },
+      }),
+    });
+    if (drawing === undefined) throw new UsageError('demo: the model drew nothing.');
+    const pixels = secondsSince(drawnAt);
+    display.finish();
+    return { drawing, times: { draw: (drawnAt - startedAt) / 1000 - previews, previews, pixels, codes } };
+  } catch (error) {
+    display.clear();
+    throw error;
+  }
 }
 
-function show(image: RgbImage): void {
-  if (canShowPictures(process.stdout)) console.log(halfBlocks(image, Math.min(64, (process.stdout.columns || 80) - 2)));
-}
-
-/** One row per stage: seconds, share, and speed where something was made. */
-export function timesTable(times: DemoTimes): string {
-  const { load, image, prompt, decode, draw, pixels, promptTokens, tokens, codes } = times;
-  const total = load + image + prompt + decode + draw + pixels;
-  const speed = (count: number, seconds: number, unit: string) =>
-    seconds > 0 && count > 0 ? `${(count / seconds).toFixed(1)} ${unit}/s` : '';
-  const row = (name: string, seconds: number, note = '') => [
-    name,
-    `${seconds.toFixed(3)} s`,
-    `${Math.round((100 * seconds) / total)} %`,
-    note,
-  ];
-  return table([
-    ['Where the time went', 'time', 'share', 'speed'],
-    row('Load the weights', load),
-    row('Read the picture file', image),
-    row('Picture and prompt, to the first word', prompt, speed(promptTokens, prompt, 'tokens')),
-    row('Decode words', decode, speed(tokens - 1, decode, 'tokens')),
-    row('Draw', draw, speed(codes, draw, 'tokens')),
-    row('Decode pixels', pixels),
-    row('Together', total),
-  ]);
-}
-
-function secondsSince(start: number): number {
-  return (performance.now() - start) / 1000;
+function sizeOf({ width, height }: RgbImage): string {
+  return `${width} × ${height} pixels`;
 }

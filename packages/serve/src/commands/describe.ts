@@ -3,11 +3,21 @@
 import { type Command, Option } from 'commander';
 
 import { integer } from '../requests/fields.js';
+import { PictureScreen } from '../terminal/pictures/picture-screen.js';
 import { writeWords } from '../terminal/printable.js';
 import { openModel } from './open-model.js';
-import { addModelOptions, addSamplingOptions, checked, type ModelOptions, type SamplingFlags } from './options.js';
+import {
+  addModelOptions,
+  addPictureOptions,
+  addSamplingOptions,
+  checked,
+  type ModelOptions,
+  type PictureFlags,
+  type SamplingFlags,
+} from './options.js';
 
-interface DescribeOptions extends ModelOptions, SamplingFlags {
+interface DescribeOptions extends ModelOptions, SamplingFlags, PictureFlags {
+  readonly show?: true;
   readonly maxTokens?: number;
   readonly json?: true;
 }
@@ -19,7 +29,8 @@ export function describeCommand(program: Command): void {
     .description('Describes a picture (PNG, JPEG, WebP or GIF) in words, or answers a question about it.')
     .argument('<image>', 'file of the picture')
     .argument('[question]', 'what to ask; default: a description');
-  addSamplingOptions(addModelOptions(command))
+  addPictureOptions(addSamplingOptions(addModelOptions(command)))
+    .option('--show', 'show the picture first, where the terminal can')
     .addOption(
       new Option('--max-tokens <count>', 'longest answer').argParser(checked(integer({ min: 1, max: 1_000_000 }))),
     )
@@ -34,7 +45,8 @@ export function describeCommand(program: Command): void {
 async function run(image: string, question: string | undefined, options: DescribeOptions): Promise<void> {
   const { loadImage } = await import('@limen/models-janus');
   // A file that is no picture is reported before a large model is loaded.
-  await loadImage(image);
+  const pixels = await loadImage(image);
+  if (options.show === true) await (await PictureScreen.open(options.pictures)).show(pixels);
   using model = await openModel(options);
   const startedAt = performance.now();
   let text = '';

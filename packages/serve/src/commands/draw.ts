@@ -10,11 +10,20 @@ import { UsageError } from '../errors/usage-error.js';
 import { integer, number } from '../requests/fields.js';
 import type { ImageFormat } from '../requests/image-request.js';
 import { limits } from '../requests/limits.js';
-import { ProgressBar } from '../terminal/progress-bar.js';
+import { DrawingDisplay } from '../terminal/drawing-display.js';
+import { PictureScreen } from '../terminal/pictures/picture-screen.js';
 import { openModel } from './open-model.js';
-import { addModelOptions, addSamplingOptions, checked, type ModelOptions, type SamplingFlags } from './options.js';
+import {
+  addModelOptions,
+  addPictureOptions,
+  addSamplingOptions,
+  checked,
+  type ModelOptions,
+  type PictureFlags,
+  type SamplingFlags,
+} from './options.js';
 
-interface DrawOptions extends ModelOptions, SamplingFlags {
+interface DrawOptions extends ModelOptions, SamplingFlags, PictureFlags {
   readonly output: string;
   readonly count: number;
   readonly guidance?: number;
@@ -45,7 +54,7 @@ export function drawCommand(program: Command): void {
         checked(number({ min: 0, max: limits.guidance })),
       ),
     );
-  addSamplingOptions(addModelOptions(command))
+  addPictureOptions(addSamplingOptions(addModelOptions(command)))
     .option('--json', 'print one line of JSON')
     .addHelpText(
       'after',
@@ -58,16 +67,23 @@ async function run(prompt: string, options: DrawOptions): Promise<void> {
   const { output, count, guidance, temperature, topP, seed } = options;
   const format = outputFormat(output);
   const { encodeImage } = await import('@limen/models-janus');
+  const screen = await PictureScreen.open(options.json === true ? 'none' : options.pictures);
   using model = await openModel(options);
   const startedAt = performance.now();
-  const bar = new ProgressBar('Drawing');
-  const onProgress = (done: number, total: number) => bar.update(done, total);
-  const images = await model.draw(prompt, { count, guidance, temperature, topP, seed, onProgress });
+  const display = new DrawingDisplay(screen);
+  let images;
+  try {
+    images = await model.draw(prompt, { count, guidance, temperature, topP, seed, ...display.reports });
+  } catch (error) {
+    display.clear();
+    throw error;
+  }
+  display.finish();
+  await screen.show(...images);
   const files = images.map((_, index) => numberedFile(output, index, images.length));
   await Promise.all(
     images.map(async (image, index) => writeFile(files[index] ?? output, await encodeImage(image, { format }))),
   );
-  bar.finish();
   const seconds = (performance.now() - startedAt) / 1000;
   if (options.json === true) console.log(JSON.stringify({ files, seconds, model: model.name, device: model.device }));
   else for (const file of files) console.log(file);

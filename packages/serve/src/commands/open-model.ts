@@ -19,7 +19,7 @@ import { selectDevice } from './select-device.js';
 export async function openModel(options: ModelOptions): Promise<JanusModel> {
   const { device, note } = selectDevice(options.device);
   if (note !== undefined) console.error(note);
-  const folder = modelFolder(options.model);
+  const folder = await modelFolder(options.model);
   const [{ loadModel }, { stepRunner }] = await Promise.all([
     import('@limen/models-janus'),
     import('@limen/graph-runtime'),
@@ -41,9 +41,10 @@ export async function openModel(options: ModelOptions): Promise<JanusModel> {
   }
 }
 
-function modelFolder(named: string | undefined): string {
+async function modelFolder(named: string | undefined): Promise<string> {
   if (named !== undefined && named !== '') return existsSync(named) ? resolve(named) : named;
-  const { folder, notice } = defaultModel();
+  const { janusTinyFolder } = await import('@limen/janus-tiny');
+  const { folder, notice } = defaultModel(janusTinyFolder());
   console.error(notice);
   return folder;
 }

@@ -5,6 +5,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { RequestError } from '../errors/request-error.js';
 import { type Field, integer, number } from '../requests/fields.js';
 import { limits } from '../requests/limits.js';
+import type { PictureChoice } from '../terminal/pictures/picture-screen.js';
+import { pictureProtocols } from '../terminal/pictures/picture-protocol.js';
 
 /** Which model, and how it is loaded. */
 export interface ModelOptions {
@@ -19,6 +21,11 @@ export interface SamplingFlags {
   readonly temperature?: number;
   readonly topP?: number;
   readonly seed?: number;
+}
+
+/** How pictures are shown. */
+export interface PictureFlags {
+  readonly pictures: PictureChoice;
 }
 
 /** Turns the text of a flag into a number that `field` accepts, or says what is wrong with it. */
@@ -75,4 +82,13 @@ export function addSamplingOptions(command: Command): Command {
         checked(integer({ min: 0, max: limits.seed })),
       ),
     );
+}
+
+export function addPictureOptions(command: Command): Command {
+  return command.addOption(
+    new Option('--pictures <way>', 'how the terminal shows pictures')
+      .choices(['auto', ...pictureProtocols])
+      .default('auto')
+      .env('LIMEN_PICTURES'),
+  );
 }

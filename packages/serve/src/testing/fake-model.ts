@@ -53,7 +53,8 @@ export class FakeModel implements ServableModel {
     for (let done = 1; done <= total; done++) {
       await this.#step(options.signal);
       options.onProgress?.(done, total);
-      if (done < total && done % previewEvery === 0) await options.onPreview?.(this.#images(options.count, done), done, total);
+      if (done < total && done % previewEvery === 0)
+        await options.onPreview?.(this.#images(options.count, done), done, total);
     }
     return this.#images(options.count, 200);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { canShowPictures, halfBlocks } from './half-blocks.js';
+import { halfBlocks } from './half-blocks.js';
 
 const rgb = (width: number, height: number, pixels: readonly number[]) => ({
   width,
@@ -28,16 +28,5 @@ describe('halfBlocks', () => {
     const lines = halfBlocks(rgb(200, 100, new Array<number>(200 * 100 * 3).fill(9)), 40).split('\n');
     expect(lines).toHaveLength(10);
     for (const line of lines) expect(line.match(/▀/g)).toHaveLength(40);
-  });
-});
-
-describe('canShowPictures', () => {
-  const terminal = { isTTY: true, getColorDepth: () => 24 };
-
-  it('needs a terminal with 24-bit colours that may use them', () => {
-    expect(canShowPictures(terminal, {})).toBe(true);
-    expect(canShowPictures(terminal, { NO_COLOR: '1' })).toBe(false);
-    expect(canShowPictures({ ...terminal, getColorDepth: () => 8 }, {})).toBe(false);
-    expect(canShowPictures({ ...terminal, isTTY: false }, {})).toBe(false);
   });
 });
