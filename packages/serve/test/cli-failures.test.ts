@@ -49,6 +49,8 @@ describe.concurrent('a limen command that fails', { timeout: timeLimit }, () => 
       ['draw', 'a cat', '-o', 'cat.gif'],
       ['draw', 'a cat', '--count', '9'],
       ['draw', 'a cat', '--seed', '-1'],
+      ['draw', 'a cat', '--pictures', 'ascii'],
+      ['demo', '--image', 'no-such-picture.png'],
       ['serve', '--host', '0.0.0.0'],
     ];
     for (const parameters of wrong) {

@@ -4,9 +4,12 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { makeCase } from '@limen/janus-tiny';
+import { loadImage } from '@limen/models-janus';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { decodeSixels } from '../src/testing/decode-sixel.js';
 import { limen, paths, startLimen } from './run-limen.js';
 
 const timeLimit = 180_000;
@@ -31,7 +34,7 @@ describe('limen', { timeout: timeLimit }, () => {
     const answer = JSON.parse(first.output) as { text: string; usage: { completionTokens: number }; device: string };
     expect(answer).toMatchObject({ usage: { completionTokens: 4 }, device: 'cpu' });
     expect(JSON.parse(second.output)).toHaveProperty('text', answer.text);
-    expect(first.errors).toContain('weights are random');
+    expect(first.errors).toMatch(/^No model is named, .*(coloured shapes|weights are random).*--model FOLDER\.$/m);
   });
 
   it('draws numbered pictures from one seed', async () => {
@@ -46,15 +49,52 @@ describe('limen', { timeout: timeLimit }, () => {
     expect(one?.equals(two ?? one)).toBe(false);
   });
 
-  it('demonstrates both and writes down where the time went', async () => {
+  it('shows pictures where it is told to, beside the words and not among them', async () => {
+    const parameters = ['--model', paths.checkpoint, '--device', 'cpu', '--pictures'];
+    const output = join(folder, 'shown.png');
+    const drawn = await limen(['draw', 'a cat', '-o', output, ...parameters, 'sixel']);
+    expect(drawn.output).toBe(`${output}\n`);
+    expect(decodeSixels(/\u001bP[^\u001b]*\u001b\\/.exec(drawn.errors)?.[0] ?? '')).toMatchObject({ width: 256 });
+    const described = await limen(['describe', output, '--show', '--max-tokens', '1', ...parameters, 'kitty']);
+    expect(described.errors).toContain('\u001b_Ga=T,q=2,f=24,o=z,s=256,v=256,m=');
+    expect(described.output).not.toContain('\u001b');
+    const silent = await limen(['describe', output, '--show', '--max-tokens', '1', ...parameters, 'auto']);
+    expect(silent.errors).not.toContain('\u001b');
+  });
+
+  it('demonstrates a case: words and answers beside the right ones, a drawing, and where the time went', async () => {
     const output = join(folder, 'new-folder', 'demo.png');
-    const { code, output: text } = await limen(['demo', '--device', 'cpu', '--max-tokens', '3', '-o', output]);
+    const parameters = ['--model', paths.checkpoint, '--device', 'cpu', '--max-tokens', '3', '--seed', '2'];
+    const { code, output: text, errors } = await limen(['demo', ...parameters, '-o', output]);
     expect(code).toBe(0);
     expect((await readFile(output)).subarray(1, 4).toString()).toBe('PNG');
+    const { image, description, questions, drawPrompt } = makeCase('test', 2);
+    const picture = join(folder, 'new-folder', 'limen-picture.png');
+    expect([...(await loadImage(picture)).data]).toEqual([...image.data]);
+    expect(text).toContain(`${picture}, 64 × 64 pixels\nModel: `);
+    expect(text).toContain(`Right: ${description}\n`);
+    expect(questions.filter((asked) => text.includes(`\n${asked.text}\nModel: `))).toHaveLength(2);
+    expect(text).toContain(`Drawing "${drawPrompt}"\nWrote ${output}, 16 × 16 pixels\n`);
     for (const stage of ['Load', 'Read the picture', 'Picture and prompt', 'Decode words', 'Draw', 'Decode pixels']) {
       expect(text).toMatch(new RegExp(`^${stage}.* s .*%`, 'm'));
     }
     expect(text).toContain('tokens/s');
+    expect(text + errors).not.toContain('\u001b');
+  });
+
+  it('demonstrates a picture and a prompt of somebody else, as one line of JSON', async () => {
+    const own = ['--image', paths.picture, '--prompt', 'a cat', '-o', join(folder, 'own.png'), '--json'];
+    const parameters = ['--model', paths.checkpoint, '--device', 'cpu', '--max-tokens', '3'];
+    const { code, output } = await limen(['demo', ...own, ...parameters]);
+    expect(code).toBe(0);
+    expect(JSON.parse(output)).toMatchObject({
+      model: 'janus-a',
+      picture: paths.picture,
+      answers: [],
+      prompt: 'a cat',
+      size: [16, 16],
+      times: { codes: 16, tokens: 3, previews: 0 },
+    });
   });
 
   it('examines the machine without its addon, and says how to get it', async () => {
