@@ -140,6 +140,7 @@ def export(model, path):
         if not name.endswith(("position_ids", "inv_freq"))
     }
     save_file(weights, path + ".part", metadata={"format": "pt"})
+    os.chmod(path + ".part", 0o644)
     os.replace(path + ".part", path)
     return sum(value.numel() for value in weights.values()), os.path.getsize(path)
 

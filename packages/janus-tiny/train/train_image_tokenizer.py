@@ -39,8 +39,9 @@ class Codebook:
         self._set(centres * 1.0, torch.ones_like(counts))
 
     def _sum(self, latents, chosen):
-        sums = torch.zeros(self.size, latents.shape[1], device=latents.device).index_add_(0, chosen, latents)
-        return sums, torch.bincount(chosen, minlength=self.size).float()
+        # A product with a one-hot matrix: neither atomics nor a wait for the device.
+        member = (chosen[None, :] == torch.arange(self.size, device=chosen.device)[:, None]).float()
+        return member @ latents, member.sum(1)
 
     def _misfits(self, latents, centres, count):
         """Latents drawn with a chance that grows with their distance from the nearest centre."""
