@@ -264,6 +264,12 @@ describe('the end of an answer', () => {
   });
 });
 
+it('is called as its folder is, unless a name is given', async () => {
+  expect(model.name).toBe('janus-a');
+  using named = await loadModel(folder, { name: 'small' });
+  expect(named.name).toBe('small');
+});
+
 describe('pictures', () => {
   it('are drawn at the size the model was made for, and previewed on the way', async () => {
     const previews: [number, number, number][] = [];

@@ -21,8 +21,8 @@ describe('defaultModel', () => {
 
   it('is the trained model where its weights are, with a line that says what it knows', () => {
     const tiny = checkpoint('model');
-    const { folder: chosen, notice } = defaultModel(tiny, folder);
-    expect(chosen).toBe(tiny);
+    const { name, folder: chosen, notice } = defaultModel(tiny, folder);
+    expect([name, chosen]).toEqual(['janus-tiny', tiny]);
     expect(notice).toMatch(/^No model is named, .*coloured shapes\. .*--model FOLDER\.$/);
   });
 

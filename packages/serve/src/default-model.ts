@@ -2,7 +2,7 @@
 // Everything that depends on this choice is here.
 
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { UsageError } from './errors/usage-error.js';
@@ -11,8 +11,9 @@ const weights = 'model.safetensors';
 const testCheckpoint = join('fixtures', 'golden', 'janus-a');
 const nameAnother = 'Name a Janus-Pro checkpoint with --model FOLDER.';
 
-/** A folder, and what its user must know about it in one line. */
+/** A folder, what its model is called, and what its user must know about it in one line. */
 export interface DefaultModel {
+  readonly name: string;
   readonly folder: string;
   readonly notice: string;
 }
@@ -27,6 +28,7 @@ export interface DefaultModel {
 export function defaultModel(tiny: string, start = dirname(fileURLToPath(import.meta.url))): DefaultModel {
   if (existsSync(join(tiny, weights))) {
     return {
+      name: 'janus-tiny',
       folder: tiny,
       notice: `No model is named, so this is janus-tiny: small, trained, and knowing nothing but coloured shapes. ${nameAnother}`,
     };
@@ -38,6 +40,7 @@ export function defaultModel(tiny: string, start = dirname(fileURLToPath(import.
     );
   }
   return {
+    name: basename(testCheckpoint),
     folder: join(root, testCheckpoint),
     notice: `No model is named, so this is the test checkpoint janus-a. Its weights are random: its words and pictures mean nothing. ${nameAnother}`,
   };

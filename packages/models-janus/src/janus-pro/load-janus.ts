@@ -31,6 +31,8 @@ export interface LoadProgress {
 
 /** How to load a model. */
 export interface LoadOptions {
+  /** What the model is called; default: the name of its folder. */
+  readonly name?: string;
   /** `'cpu'` (default), `'cuda'`, `'cuda:N'`. */
   readonly device?: string;
   /** Type of weights and activations; `'auto'` (default): bf16 on a GPU, f32 on a CPU. */
@@ -96,7 +98,7 @@ export function loadJanus(folder: string, options: LoadOptions = {}): LoadedJanu
     const network = new JanusPro(loader, config);
     onProgress?.({ status: 'done', name: folder, loaded: total, total });
     return {
-      name: basename(folder),
+      name: options.name ?? basename(folder),
       network,
       tokenizer,
       imageProcessor,

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 
 import type { JanusModel } from '@limen/models-janus';
 
-import { defaultModel } from '../default-model.js';
+import { type DefaultModel, defaultModel } from '../default-model.js';
 import { ProgressBar } from '../terminal/progress-bar.js';
 import type { ModelOptions } from './options.js';
 import { selectDevice } from './select-device.js';
@@ -19,7 +19,7 @@ import { selectDevice } from './select-device.js';
 export async function openModel(options: ModelOptions): Promise<JanusModel> {
   const { device, note } = selectDevice(options.device);
   if (note !== undefined) console.error(note);
-  const folder = await modelFolder(options.model);
+  const { folder, ...called } = await chosenModel(options.model);
   const [{ loadModel }, { stepRunner }] = await Promise.all([
     import('@limen/models-janus'),
     import('@limen/graph-runtime'),
@@ -27,6 +27,7 @@ export async function openModel(options: ModelOptions): Promise<JanusModel> {
   const bar = new ProgressBar('Loading the model');
   try {
     const model = await loadModel(folder, {
+      ...called,
       device,
       dtype: options.dtype,
       quantization: options.quantization,
@@ -41,10 +42,10 @@ export async function openModel(options: ModelOptions): Promise<JanusModel> {
   }
 }
 
-async function modelFolder(named: string | undefined): Promise<string> {
-  if (named !== undefined && named !== '') return existsSync(named) ? resolve(named) : named;
+async function chosenModel(named: string | undefined): Promise<Pick<DefaultModel, 'folder'> & { name?: string }> {
+  if (named !== undefined && named !== '') return { folder: existsSync(named) ? resolve(named) : named };
   const { janusTinyFolder } = await import('@limen/janus-tiny');
-  const { folder, notice } = defaultModel(janusTinyFolder());
+  const { name, folder, notice } = defaultModel(janusTinyFolder());
   console.error(notice);
-  return folder;
+  return { name, folder };
 }

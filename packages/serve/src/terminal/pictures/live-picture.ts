@@ -58,10 +58,12 @@ export class LivePicture {
 
   async #draw(image: RgbPixels): Promise<{ readonly bytes: string; readonly rows: number }> {
     const { protocol, stream } = this.#screen;
-    const rows = this.#rows || Math.min(pixelRows, this.#most);
+    // Once lines are free, no version of the picture may need more of them.
+    const most = this.#rows || this.#most;
+    const rows = Math.min(pixelRows, most);
     if (protocol === 'kitty') return { rows, bytes: kittyPicture(comfortable(image), { id: kittyId, rows }) };
     if (protocol === 'iterm2') return { rows, bytes: iterm2Picture(await pngOf(comfortable(image)), rows) };
-    const fitting = Math.floor((2 * this.#most * image.width) / image.height);
+    const fitting = Math.floor((2 * most * image.width) / image.height);
     const bytes = halfBlocks(image, Math.min(64, (stream.columns || 80) - 2, fitting));
     return { bytes, rows: bytes.split('\n').length };
   }
