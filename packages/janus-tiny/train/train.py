@@ -130,7 +130,7 @@ def finish(arguments, run, config, model, forward, codec, data, codes, average):
     settings = [(5, 1), (3, 1), (2, 1), (1, 1), (3, 0), (5, 0)]
     number = 128
     if arguments.smoke:
-        settings, number = ([(5, 1), (1, 0)], 8 if cuda else 2)
+        settings, number = ([(5, 1), (1, 0)], 8) if cuda else ([(5, 1)], 1)
     deadline = run.begin + arguments.minutes * 60
 
     def draw():
