@@ -1,7 +1,7 @@
 // `npm run gpu-bundle`: writes out/gpu-bundle/, a folder that runs the GPU tests, the benchmarks, the golden checks and
 // the limen command on a machine with an NVIDIA driver and nothing else of ours (tools/gpu-bundle/run.sh is its entry).
 // The code travels as source, with each file's JavaScript beside it, so that there it is the same as here.
-// `--without-fixtures` leaves the golden folders out.
+// `--without-fixtures` leaves the golden folders and the weights of janus-tiny out.
 
 import { createHash } from 'node:crypto';
 import {
@@ -39,7 +39,13 @@ const binaryFile = /\.node$|\.so(\.[\d.]+)?$/;
 
 /** Tracked files that make up the running code; documents and native sources stay behind. */
 const codeFile =
-  /^(packages\/(?!cuda-kernels\/native\/|[\w-]+\/CHANGELOG)|benchmarks\/(?!results\/|rivals\/)|tools\/|package\.json|pnpm-workspace\.yaml|tsconfig[\w.]*\.json|vitest\.config\.ts)/;
+  /^(packages\/(?!cuda-kernels\/native\/|[\w-]+\/CHANGELOG|janus-tiny\/train\/results\/)|benchmarks\/(?!results\/|rivals\/)|tools\/|package\.json|pnpm-workspace\.yaml|tsconfig[\w.]*\.json|vitest\.config\.ts)/;
+
+/** @param {string} path */
+function belongsInBundle(path) {
+  if (!codeFile.test(path) || path.endsWith('.md')) return false;
+  return !(values['without-fixtures'] && path.endsWith('.safetensors'));
+}
 
 /** @param {string} command a shell pipeline @param {string} text */
 async function runShell(command, text) {
@@ -121,7 +127,7 @@ async function stageNode() {
 
 async function stageCode() {
   const tree = join(staging, 'code', 'main');
-  for (const file of listTrackedFiles(repositoryRoot).filter((path) => codeFile.test(path) && !path.endsWith('.md'))) {
+  for (const file of listTrackedFiles(repositoryRoot).filter(belongsInBundle)) {
     mkdirSync(dirname(join(tree, file)), { recursive: true });
     cpSync(join(repositoryRoot, file), join(tree, file));
   }

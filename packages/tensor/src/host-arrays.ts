@@ -78,14 +78,18 @@ function spanOf(tensor: Tensor): RawArray {
   );
 }
 
-/** Calls `visit(denseIndex, stridedIndex)` for every element in row-major order. */
-function forEachElement(tensor: Tensor, visit: (dense: number, strided: number) => void): void {
-  const { shape, strides } = tensor;
+/** Calls `visit(dense, strided, count)` for every run of neighbouring elements, in row-major order. */
+function forEachRun(tensor: Tensor, visit: (dense: number, strided: number, count: number) => void): void {
+  const { shape, strides, size } = tensor;
+  const last = shape.length - 1;
+  const isDense = last >= 0 && strides[last] === 1;
+  const run = isDense ? (shape[last] ?? 1) : 1;
+  const outer = isDense ? last - 1 : last;
   const index = new Array<number>(shape.length).fill(0);
   let strided = 0;
-  for (let dense = 0; dense < tensor.size; dense++) {
-    visit(dense, strided);
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
+  for (let dense = 0; dense < size; dense += run) {
+    visit(dense, strided, run);
+    for (let axis = outer; axis >= 0; axis--) {
       const next = (index[axis] ?? 0) + 1;
       strided += strides[axis] ?? 0;
       if (next < (shape[axis] ?? 0)) {
@@ -103,7 +107,7 @@ export function denseRaw(tensor: Tensor): RawArray {
   const span = spanOf(tensor);
   if (tensor.isContiguous) return span;
   const dense = rawView(tensor.dtype, new ArrayBuffer(tensor.byteLength), 0, tensor.size);
-  forEachElement(tensor, (to, from) => (dense[to] = span[from] ?? 0));
+  forEachRun(tensor, (to, from, count) => dense.set(span.subarray(from, from + count), to));
   return dense;
 }
 
@@ -122,7 +126,7 @@ export function storeValues(tensor: Tensor, values: ValueArray): void {
   const raw = encodeRaw(values, tensor.dtype);
   const span = spanOf(tensor);
   if (tensor.isContiguous) span.set(raw);
-  else forEachElement(tensor, (dense, strided) => (span[strided] = raw[dense] ?? 0));
+  else forEachRun(tensor, (dense, strided, count) => span.set(raw.subarray(dense, dense + count), strided));
 }
 
 /** Values of raw little-endian bytes, which may start anywhere. */
