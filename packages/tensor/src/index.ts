@@ -2,6 +2,7 @@
 
 export { DeviceNotAvailableError, DisposedError, LimenError } from '@limen/cuda-kernels';
 export type { Recording } from './backends/backend.js';
+export { nativeCpuKernels } from './backends/backends.js';
 export type { MemoryStatistics } from './backends/device-memory-pool.js';
 export { empty, fromArray, fromBytes, type TensorOptions, wrapBytes, zeros } from './create.js';
 export { type AnyOp, defineOp, type Op, type OpOptions } from './define-op.js';

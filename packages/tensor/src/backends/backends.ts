@@ -26,3 +26,9 @@ export function cudaBackendFor(device: DeviceName): CudaBackend | undefined {
   const backend = backendFor(device);
   return backend instanceof CudaBackend ? backend : undefined;
 }
+
+/** Names of the kernels that the addon brings for the CPU; empty where everything runs through the references. */
+export function nativeCpuKernels(): readonly string[] {
+  const backend = backendFor('cpu');
+  return backend instanceof CpuBackend ? backend.nativeKernels : [];
+}
