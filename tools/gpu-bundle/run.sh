@@ -5,6 +5,7 @@
 #   run.sh test [filter …]                 GPU tests, all or the files whose path holds a filter
 #   run.sh bench <name> [options]          one benchmark
 #   run.sh golden <folder|all> [options]   a checkpoint against its golden tensors
+#   run.sh quality [options]             what a trained model gets right, see benchmarks/quality.ts
 #   run.sh sanitize <tool> [filter …]      GPU tests under compute-sanitizer (memcheck, racecheck, initcheck, synccheck)
 #   run.sh limen <command> [options]       the limen command
 #   run.sh node [parameters …]             Node itself, in the unpacked repository
@@ -45,7 +46,7 @@ unpack() {
 }
 
 usage() {
-  sed -n '5,12s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"
+  sed -n '5,13s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"
   exit 2
 }
 
@@ -69,6 +70,10 @@ case $command in
     ;;
   bench)
     exec "${from_source[@]}" "$source_tree/benchmarks/bench.ts" "$@"
+    ;;
+  quality)
+    cd "$source_tree"
+    exec "${from_source[@]}" benchmarks/quality.ts "$@"
     ;;
   golden)
     [[ $# -gt 0 ]] || usage
