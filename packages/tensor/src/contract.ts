@@ -79,6 +79,21 @@ export class BoundSizes implements Sizes {
     return true;
   }
 
+  /** Binds the names that are still free, also where sizes disagree: for shapes that are meant to be wrong. */
+  suggest(pattern: readonly Axis[], shape: readonly number[]): void {
+    const open = pattern[0] === '...';
+    const fixed = open ? pattern.slice(1) : pattern;
+    const rest = Math.max(0, shape.length - fixed.length);
+    for (const [index, axis] of fixed.entries()) {
+      const size = shape[rest + index];
+      if (typeof axis === 'string' && size !== undefined && !this.#named.has(axis)) this.#named.set(axis, size);
+    }
+    if (open && !this.leadingBound) {
+      this.leading = shape.slice(0, rest);
+      this.leadingBound = true;
+    }
+  }
+
   /** The shape that a pattern stands for. */
   resolve(pattern: readonly Axis[]): number[] {
     return pattern.flatMap((axis) =>

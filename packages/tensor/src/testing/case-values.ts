@@ -35,7 +35,7 @@ export function caseShapes(op: AnyOp, { shapes }: OpCase): Record<string, readon
   const sizes = new BoundSizes();
   for (const [input, contract] of Object.entries(inputs)) {
     const shape = shapes[input];
-    if (shape !== undefined) sizes.bind(contract.shape, shape);
+    if (shape !== undefined) sizes.suggest(contract.shape, shape);
   }
   const all: Record<string, readonly number[]> = {};
   for (const [input, contract] of Object.entries(inputs)) {
