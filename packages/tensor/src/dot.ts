@@ -2,7 +2,13 @@
 // spends its time, so it keeps four sums: one alone would wait for each addition to finish.
 
 /** `Σ_i a[aStart + i] · b[bStart + i]` for `i < length`, in double precision. */
-export function dot(a: ArrayLike<number>, aStart: number, b: ArrayLike<number>, bStart: number, length: number): number {
+export function dot(
+  a: ArrayLike<number>,
+  aStart: number,
+  b: ArrayLike<number>,
+  bStart: number,
+  length: number,
+): number {
   let [s0, s1, s2, s3] = [0, 0, 0, 0];
   let i = 0;
   for (; i + 3 < length; i += 4) {
