@@ -18,7 +18,7 @@ export default defineConfig({
           pool: 'forks',
           include: ['packages/*/{src,test}/**/*.test.ts', 'tools/**/*.test.ts', 'examples/**/*.test.ts'],
           exclude: ['**/*.gpu.test.ts', '**/node_modules/**'],
-          testTimeout: 30_000,
+          testTimeout: 180_000,
         },
       },
       {
