@@ -34,5 +34,5 @@ export function layerOperations(model: BenchmarkModel): number {
   return 2 * text.layers * perLayer;
 }
 
-/** Measured on an H200: bytes per second of pure reads, and bf16 matrix products per second. */
+/** Reference values for an H200 that floors are worked out with: bytes read and bf16 operations per second. */
 export const ceilings = { readBytesPerSecond: 4.6e12, bf16OperationsPerSecond: 790e12 };
