@@ -74,7 +74,7 @@ describe('planCache', () => {
       typeof planCache
     >[0];
     expect(() => planCache(options)).toThrowError(
-      'dtype is not a storage format: expected f32 | f16 | bf16, got toString',
+      'dtype is not a storage format: expected f32 | f16 | bf16 | fp8 | int8 | int4, got toString',
     );
   });
 });

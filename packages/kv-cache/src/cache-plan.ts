@@ -2,23 +2,7 @@
 
 import { invalidArgument, requireCount } from './argument-checks.js';
 import { defaultPageSize } from './page-pool.js';
-
-/** How a key or value vector is stored: bits for each element, and bytes of scale beside each vector. */
-export interface CacheFormat {
-  readonly bitsPerElement: number;
-  /** Bytes stored once for each token and head beside its elements; 0 for unscaled formats. */
-  readonly scaleBytesPerVector: number;
-}
-
-/** Storage formats by name. */
-export const cacheFormats = {
-  f32: { bitsPerElement: 32, scaleBytesPerVector: 0 },
-  f16: { bitsPerElement: 16, scaleBytesPerVector: 0 },
-  bf16: { bitsPerElement: 16, scaleBytesPerVector: 0 },
-} as const satisfies Record<string, CacheFormat>;
-
-/** Name of a storage format. */
-export type CacheDType = keyof typeof cacheFormats;
+import { type CacheDType, type CacheFormat, cacheFormats } from './storage-formats.js';
 
 /** The shape of what a model keeps for each token. */
 export interface CacheShape {
@@ -52,7 +36,7 @@ export interface CachePlan {
 /**
  * Bytes that one token's keys and values take over all layers.
  *
- * `2 · layers · K · (⌈D · bits / 8⌉ + scale bytes)`
+ * `2 · layers · K · (D · bits / 8 + scale bytes)`
  *
  * @throws {InvalidArgumentError} a size is not a positive whole number, or the dtype is no storage format
  */
@@ -76,7 +60,17 @@ export function checkedBytesPerToken({ layers, keyValueHeads, headSize, dtype }:
       fix: 'Choose a format from cacheFormats.',
     });
   }
-  return 2 * layers * keyValueHeads * (Math.ceil((headSize * format.bitsPerElement) / 8) + format.scaleBytesPerVector);
+  if ((headSize * format.bitsPerElement) % 8 !== 0) {
+    throw invalidArgument({
+      caller,
+      argument: 'headSize',
+      problem: `does not fill whole bytes in ${dtype}`,
+      expected: 'an even number',
+      got: headSize,
+      fix: 'Choose fp8 or int8 for odd head sizes.',
+    });
+  }
+  return 2 * layers * keyValueHeads * ((headSize * format.bitsPerElement) / 8 + format.scaleBytesPerVector);
 }
 
 /**

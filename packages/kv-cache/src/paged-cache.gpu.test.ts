@@ -1,10 +1,10 @@
 // A cache on a GPU behaves as one on the CPU: the same history gives the same attention, forks and copies included.
 
-import { fromArray, leakReport, read } from '@limen/tensor';
+import { fromArray, isDType, leakReport, read } from '@limen/tensor';
 import { compareValues, cudaUnavailable, SeededRandom } from '@limen/tensor/testing';
 import { describe, expect, it } from 'vitest';
 
-import type { CacheDType } from './cache-plan.js';
+import type { CacheDType } from './storage-formats.js';
 import type { CacheSequence } from './cache-sequence.js';
 import { PagedCache } from './paged-cache.js';
 
@@ -18,12 +18,13 @@ const queryHeads = 4;
 async function attentionAfterHistory(device: string, dtype: CacheDType): Promise<Float32Array> {
   using cache = PagedCache.create({ ...shape, dtype, device });
   const random = new SeededRandom(7);
+  const floats = isDType(dtype) ? dtype : 'bf16';
   const numbers = (sizes: number[]) => {
     const count = sizes.reduce((product, size) => product * size, 1);
     return fromArray(
       Float32Array.from({ length: count }, () => random.normal()),
       sizes,
-      { dtype, device },
+      { dtype: floats, device },
     );
   };
   const write = (sequence: CacheSequence, tokens: number) => {

@@ -1,28 +1,26 @@
 // The device side of the cache: page memory for every layer, and the ops that write and read it.
 
-import { copy, type DeviceName, DisposedError, fromArray, type Tensor, write, zeros } from '@limen/tensor';
+import { type DeviceName, DisposedError, fromArray, type Tensor, write } from '@limen/tensor';
 
-import { invalidArgument, requireCount } from './argument-checks.js';
-import { bytesPerToken, checkedBytesPerToken, type CacheDType, type CacheShape } from './cache-plan.js';
+import { requireCount } from './argument-checks.js';
+import { bytesPerToken, checkedBytesPerToken, type CacheShape } from './cache-plan.js';
 import { CacheSequence, type PageKeeper } from './cache-sequence.js';
 import { measureOccupancy, type Occupancy } from './occupancy.js';
 import { attentionDecodePaged } from './ops/attention-decode-paged.js';
 import { kvAppend } from './ops/kv-append.js';
 import { defaultPageSize, PagePool, type PagePoolStatistics } from './page-pool.js';
+import { type LayerPages, PageMemory } from './page-memory.js';
 import { buildPageTable, type PageTableShape } from './page-table.js';
-import { type PageCopy, SequencePages } from './sequence-pages.js';
+import { SequencePages } from './sequence-pages.js';
+import type { CacheDType, PageLayout } from './storage-formats.js';
 
 /** What a cache is made of. Sizes as in `planCache`, which turns a memory budget into `pages`. */
 export interface PagedCacheOptions extends CacheShape {
   readonly pages: number;
+  /** Order of axes inside a page; default `'NHD'`. */
+  readonly layout?: PageLayout;
   /** `'cpu'` (default), `'cuda'`, `'cuda:N'`. */
   readonly device?: string;
-}
-
-/** Page memory of one layer, each `[pages, P, K, D]`. */
-export interface LayerPages {
-  readonly keys: Tensor;
-  readonly values: Tensor;
 }
 
 /** Shape of a table, or an i32 tensor of that shape to write it into, such as a static input of a captured step. */
@@ -55,12 +53,10 @@ export interface CacheStatistics extends Occupancy {
 export class PagedCache implements Disposable {
   readonly shape: Readonly<Required<CacheShape>>;
   readonly #pool: PagePool;
-  /** `[layers, 2, pages, P, K, D]`, so that a page is copied over all layers by one op. */
-  readonly #memory: Tensor;
-  readonly #layers: readonly LayerPages[];
+  readonly #memory: PageMemory;
   readonly #live = new Set<CacheSequence>();
   readonly #keeper: PageKeeper = {
-    copyPages: (copies) => this.#copyPages(copies),
+    copyPages: (copies) => this.#memory.copyPages(copies),
     admit: (sequence) => this.#live.add(sequence),
     dismiss: (sequence) => this.#live.delete(sequence),
   };
@@ -72,17 +68,13 @@ export class PagedCache implements Disposable {
     pageSize = defaultPageSize,
     dtype,
     pages,
-    device,
+    layout = 'NHD',
+    device = 'cpu',
   }: PagedCacheOptions) {
     this.shape = Object.freeze({ layers, keyValueHeads, headSize, pageSize, dtype });
     checkedBytesPerToken(this.shape, 'PagedCache.create');
     this.#pool = new PagePool({ pages, pageSize });
-    // Zeros rather than whatever was there: a slot that is read before it is written must not turn a result into NaN.
-    this.#memory = zeros([layers, 2, pages, pageSize, keyValueHeads, headSize], { dtype, device: device ?? 'cpu' });
-    this.#layers = Array.from({ length: layers }, (_, layer) => ({
-      keys: this.#view(layer, 0),
-      values: this.#view(layer, 1),
-    }));
+    this.#memory = new PageMemory({ layers, keyValueHeads, headSize, pageSize, pages, dtype, layout, device });
   }
 
   /**
@@ -103,6 +95,15 @@ export class PagedCache implements Disposable {
 
   get dtype(): CacheDType {
     return this.shape.dtype;
+  }
+
+  get layout(): PageLayout {
+    return this.#memory.options.layout;
+  }
+
+  /** The memory behind the pages, for transforms and transfers. It stays the cache's: do not dispose it. */
+  get memory(): PageMemory {
+    return this.#memory;
   }
 
   /** Pages nobody holds. */
@@ -207,16 +208,7 @@ export class PagedCache implements Disposable {
    * @throws {InvalidArgumentError} there is no such layer
    */
   layer(index: number): LayerPages {
-    const found = this.#layers[index];
-    if (found !== undefined) return found;
-    throw invalidArgument({
-      caller: 'PagedCache.layer',
-      argument: 'index',
-      problem: 'is out of range',
-      expected: `a whole number in [0, ${this.shape.layers - 1}]`,
-      got: index,
-      fix: 'Create the cache with as many layers as the model has.',
-    });
+    return this.#memory.layer(index);
   }
 
   statistics(): CacheStatistics {
@@ -233,36 +225,11 @@ export class PagedCache implements Disposable {
   /** Releases every sequence, then the memory. */
   dispose(): void {
     for (const sequence of [...this.#live]) sequence.release();
-    for (const { keys, values } of this.#layers) {
-      keys.dispose();
-      values.dispose();
-    }
     this.#memory.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  #view(layer: number, part: 0 | 1): Tensor {
-    const { pageSize, keyValueHeads, headSize } = this.shape;
-    using ofLayer = this.#memory.slice(0, layer, layer + 1);
-    using ofPart = ofLayer.slice(1, part, part + 1);
-    return ofPart.reshape(this.#pool.total, pageSize, keyValueHeads, headSize);
-  }
-
-  #copyPages(copies: readonly PageCopy[]): void {
-    for (const { from, to, tokens } of copies) {
-      using source = this.#slots(from, tokens);
-      using target = this.#slots(to, tokens);
-      copy({ x: source }, { out: target });
-    }
-  }
-
-  /** The first `tokens` slots of a page in every layer: `[layers, 2, 1, tokens, K, D]`. */
-  #slots(page: number, tokens: number): Tensor {
-    using ofPage = this.#memory.slice(2, page, page + 1);
-    return ofPage.slice(3, 0, tokens);
   }
 
   #place(values: Int32Array, shape: readonly number[], out: Tensor | undefined): Tensor {
