@@ -20,6 +20,7 @@ export { UnsupportedDTypeError } from './errors/unsupported-dtype-error.js';
 export { UnsupportedOpError } from './errors/unsupported-op-error.js';
 export { rawValues } from './host-arrays.js';
 export { memoryStatistics, setMemoryBudget, trimMemory } from './memory.js';
+export { fromFloat16Bits, fromFloat8Bits, toFloat16Bits, toFloat8Bits } from './number-formats.js';
 export {
   type AttributeValue,
   choice,
