@@ -23,7 +23,7 @@ export class BoundSizes implements Sizes {
   readonly #named = new Map<string, number>();
   /** Names bound by the match under way. */
   readonly #fresh: string[] = [];
-  readonly #given = new Set<string>();
+  readonly #given = new Map<string, DType>();
   leading: readonly number[] = [];
   leadingBound = false;
 
@@ -41,8 +41,12 @@ export class BoundSizes implements Sizes {
     return this.#given.has(input);
   }
 
-  markGiven(input: string): void {
-    this.#given.add(input);
+  dtypeOf(input: string): DType | undefined {
+    return this.#given.get(input);
+  }
+
+  markGiven(input: string, dtype: DType): void {
+    this.#given.set(input, dtype);
   }
 
   isBound(name: string): boolean {
@@ -164,7 +168,7 @@ export function bindInputs(
       );
     }
     void tensor.storage;
-    sizes.markGiven(argument);
+    sizes.markGiven(argument, tensor.dtype);
     device ??= tensor.device;
     if (tensor.device !== device) {
       throw new DeviceMismatchError(

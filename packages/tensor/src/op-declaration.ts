@@ -55,6 +55,8 @@ export interface Sizes {
   readonly leading: readonly number[];
   /** Whether an optional input was given. */
   has(input: string): boolean;
+  /** Element type of an input; undefined for an optional one that was not given. */
+  dtypeOf(input: string): DType | undefined;
 }
 
 /** A clause beyond the shapes, e.g. “H is a multiple of K”. */

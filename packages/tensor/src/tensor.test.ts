@@ -37,6 +37,38 @@ describe('views', () => {
     expect([...(await read(heads))]).toEqual([2, 3, 4, 5, 8, 9, 10, 11]);
   });
 
+  test('viewAs gives the same bytes another type', async () => {
+    using x = fromArray([1, -2, 0.5, 4], [2, 2], { dtype: 'f32' });
+    using words = x.viewAs('i32');
+    expect([words.shape, [...(await read(words))]]).toEqual([
+      [2, 2],
+      [0x3f800000, 0xc0000000 | 0, 0x3f000000, 0x40800000],
+    ]);
+    using bytes = x.viewAs('u8');
+    expect(bytes.shape).toEqual([2, 8]);
+    using back = bytes.viewAs('f32');
+    expect([...(await read(back))]).toEqual([1, -2, 0.5, 4]);
+  });
+
+  test('viewAs follows strides and offsets, and refuses what has no whole elements', async () => {
+    using x = fromArray(count(12), [3, 4], { dtype: 'i8' });
+    using column = x.slice(1, 2, 4);
+    using pairs = column.viewAs('f16');
+    expect([pairs.shape, pairs.strides, pairs.offset]).toEqual([[3, 1], [2, 1], 1]);
+    using bytes = pairs.viewAs('u8');
+    expect([...(await read(bytes))]).toEqual([2, 3, 6, 7, 10, 11]);
+    using odd = x.slice(1, 1, 3);
+    expect(codeOf(() => odd.viewAs('f16'))).toBe('LAYOUT');
+    using turned = x.transpose(0, 1);
+    expect(codeOf(() => turned.viewAs('u8'))).toBe('nothing was thrown');
+    using square = zeros([4, 4], { dtype: 'i8' });
+    using turnedSquare = square.transpose(0, 1);
+    expect(codeOf(() => turnedSquare.viewAs('i32'))).toBe('LAYOUT');
+    using narrow = x.slice(1, 0, 3);
+    expect(codeOf(() => narrow.viewAs('i32'))).toBe('SHAPE_MISMATCH');
+    expect(codeOf(() => zeros([]).viewAs('u8'))).toBe('SHAPE_MISMATCH');
+  });
+
   test('reshape works one size out, and refuses gaps and wrong products', () => {
     using x = fromArray(count(24), [4, 6]);
     using reshaped = x.reshape(2, -1);

@@ -14,7 +14,7 @@ import type { Storage } from './storage.js';
  * An n-dimensional array on one device.
  *
  * Owns one reference to its storage: end it with `using`, or call `dispose()`. Views made by `reshape`, `slice`,
- * `transpose`, `unsqueeze` and `squeeze` share the storage, own a reference of their own and copy nothing.
+ * `transpose`, `unsqueeze`, `squeeze` and `viewAs` share the storage, own a reference of their own and copy nothing.
  * On CUDA, ops return before the work is done; `await read(tensor)` is the way to see numbers.
  */
 export class Tensor implements Disposable {
@@ -161,6 +161,36 @@ export class Tensor implements Disposable {
     );
   }
 
+  /**
+   * The same bytes as elements of another type: nothing is converted. `[.., N]` becomes `[.., N · bytes / newBytes]`;
+   * a scalar keeps its shape.
+   *
+   * @throws {LayoutError} the last axis is not dense, or a row does not start on a whole element of the new type
+   * @throws {ShapeMismatchError} the bytes of a row are no whole number of elements of the new type
+   */
+  viewAs(dtype: DType): Tensor {
+    const [from, to] = [bytesOf(this.dtype), bytesOf(dtype)];
+    const rescale = (count: number) => (count * from) / to;
+    const last = this.rank - 1;
+    const width = rescale(this.shape[last] ?? 1);
+    if (!Number.isInteger(width) || (last < 0 && from !== to)) {
+      throw new ShapeMismatchError(
+        `viewAs: last axis does not fit: expected a multiple of ${to} bytes for ${dtype}, got ${describeTensor(this)}. ` +
+          'Slice or pad it first, or convert the values with cast().',
+      );
+    }
+    if (from === to) return this.#view(this.shape, this.strides, this.offset, dtype);
+    const outer = this.strides.slice(0, -1).map((stride, axis) => (this.shape[axis] === 1 ? 0 : rescale(stride)));
+    const offset = rescale(this.offset);
+    if (!this.hasDenseRows || ![...outer, offset].every(Number.isInteger)) {
+      throw new LayoutError(
+        `viewAs: rows do not fit: expected dense ones that start at a multiple of ${to} bytes, got strides ` +
+          `[${this.strides.join(', ')}] and offset ${this.offset} of ${this.dtype}. Use contiguous(tensor) first.`,
+      );
+    }
+    return this.#view(this.shape.with(last, width), [...outer, 1], offset, dtype);
+  }
+
   /** Another tensor over the same elements, with a reference of its own. */
   clone(): Tensor {
     return this.#view(this.shape, this.strides, this.offset);
@@ -181,8 +211,8 @@ export class Tensor implements Disposable {
     return `Tensor(${describeTensor(this)}${this.#disposed ? ', disposed' : ''})`;
   }
 
-  #view(shape: readonly number[], strides: readonly number[], offset: number): Tensor {
-    return new Tensor(this.storage.retain(), this.dtype, shape, strides, offset);
+  #view(shape: readonly number[], strides: readonly number[], offset: number, dtype = this.dtype): Tensor {
+    return new Tensor(this.storage.retain(), dtype, shape, strides, offset);
   }
 
   #axis(axis: number, action: string): number {

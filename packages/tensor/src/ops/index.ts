@@ -6,6 +6,7 @@ export { appendTokens } from './append-tokens.js';
 export { argmax } from './argmax.js';
 export { attention } from './attention.js';
 export { cast } from './cast.js';
+export { checksum } from './checksum.js';
 export { codebookLookup } from './codebook-lookup.js';
 export { conv2d } from './conv2d.js';
 export { copy } from './copy.js';

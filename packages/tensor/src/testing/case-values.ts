@@ -48,8 +48,8 @@ export function caseShapes(op: AnyOp, { shapes }: OpCase): Record<string, readon
 }
 
 /** Element type of an input in a case that runs with `common` as the shared type. */
-export function caseDType(op: AnyOp, input: string, common: DType): DType {
-  return op.declaration.inputs[input]?.dtype?.[0] ?? common;
+export function caseDType(op: AnyOp, opCase: OpCase, input: string, common: DType): DType {
+  return opCase.inputDTypes?.[input] ?? op.declaration.inputs[input]?.dtype?.[0] ?? common;
 }
 
 function makeValues(rule: ValueRule | undefined, dtype: DType, count: number, random: SeededRandom): ValueArray {
@@ -70,17 +70,11 @@ function makeValues(rule: ValueRule | undefined, dtype: DType, count: number, ra
 }
 
 /** Draws the inputs of a case. */
-export function drawInputs(
-  op: AnyOp,
-  opCase: OpCase,
-  common: DType,
-  seed: number,
-  dtypes: Readonly<Record<string, DType>> = {},
-): Record<string, CaseArray> {
+export function drawInputs(op: AnyOp, opCase: OpCase, common: DType, seed: number): Record<string, CaseArray> {
   const random = new SeededRandom(seed);
   const inputs: Record<string, CaseArray> = {};
   for (const [input, shape] of Object.entries(caseShapes(op, opCase))) {
-    const dtype = dtypes[input] ?? caseDType(op, input, common);
+    const dtype = caseDType(op, opCase, input, common);
     inputs[input] = { dtype, shape, values: makeValues(opCase.values?.[input], dtype, sizeOf(shape), random) };
   }
   return inputs;

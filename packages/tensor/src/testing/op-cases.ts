@@ -19,12 +19,12 @@ export interface OpCase {
   readonly values?: Readonly<Record<string, ValueRule>>;
   /** Types to run; default: all of the declaration's `dtypes`. */
   readonly dtypes?: readonly DType[];
+  /** Types of single inputs that have a list of their own; default: the first of the list. */
+  readonly inputDTypes?: Readonly<Record<string, DType>>;
 }
 
 /** A call that must be refused, with the code of the error. */
 export interface RejectedCase extends OpCase {
-  /** Types of single inputs where the point is a wrong type. */
-  readonly inputDTypes?: Readonly<Record<string, DType>>;
   readonly throws: string;
 }
 

@@ -149,7 +149,7 @@ function integerLimit(limit: number): number {
 
 async function runRejected({ op }: OpCases, rejected: RejectedCase, device: DeviceName): Promise<string[]> {
   const common = rejected.dtypes?.[0] ?? op.declaration.dtypes[0] ?? 'f32';
-  const drawn = drawInputs(op, rejected, common, 1, rejected.inputDTypes);
+  const drawn = drawInputs(op, rejected, common, 1);
   const tensors = Object.entries(drawn).map(
     ([name, { values, shape, dtype }]) => [name, fromArray(values, shape, { dtype, device })] as const,
   );
