@@ -1,4 +1,4 @@
-// Puts the figures of benchmarks/rivals/transformers_janus.py beside ours.
+// Puts the figures of the programs in benchmarks/rivals beside ours.
 
 import { readFileSync } from 'node:fs';
 
@@ -11,10 +11,20 @@ interface RivalRow {
   readonly 'ms/step'?: number;
   readonly 'tok/s'?: number;
   readonly steps?: number;
+  /** Of torch_kv.py, which writes our own ids and units; `*` stands for any one part of an id. */
+  readonly id?: string;
+  readonly name?: string;
+  readonly median?: number;
 }
 
 /** Ids that a rival's row is comparable with, and its figure in the unit of that id. */
 function comparable(row: RivalRow): { id: RegExp; rival: Rival }[] {
+  if (row.id !== undefined) {
+    const parts = row.id.split('/').map((part) => (part === '*' ? '[^/]+' : part.replaceAll('.', '\\.')));
+    // Pages in another order of axes, the last part of an id, do the same work.
+    const id = new RegExp(`^${parts.join('/')}(/hnd)?$`);
+    return [{ id, rival: { name: row.name ?? 'unnamed', median: row.median ?? NaN } }];
+  }
   const milliseconds = row['ms/step'] ?? NaN;
   const tokens = row['tok/s'] ?? NaN;
   const decodeId = new RegExp(`^decode/janus-pro-7b/[a-z0-9]+/b${row.B}/`);
@@ -53,7 +63,7 @@ function comparable(row: RivalRow): { id: RegExp; rival: Rival }[] {
   }
 }
 
-/** Measurements with the rivals of a results file of the transformers benchmark. */
+/** Measurements with the rivals of a results file of one of these programs. */
 export function addRivals(measurements: readonly Measurement[], path: string): Measurement[] {
   const { rows } = JSON.parse(readFileSync(path, 'utf8')) as { rows: RivalRow[] };
   const found = rows.flatMap(comparable).filter(({ rival }) => Number.isFinite(rival.median));

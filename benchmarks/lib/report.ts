@@ -77,16 +77,26 @@ export function results(device: string, measurements: readonly Measurement[]): R
   };
 }
 
+const rates = new Set(['tok/s', 'requests/s', 'sequences', 'share', 'GB/s', 'TB/s', 'TFLOP/s']);
+
+/** Whether a larger figure of this unit is the better one. Times, bytes and waste are better small. */
+export function higherIsBetter(unit: string): boolean {
+  return rates.has(unit);
+}
+
 /** Prints one measurement. */
 export function printMeasurement({ id, unit, median, spread, runs, floor, rivals, note }: Measurement): void {
   const figure = (value: number) => (value >= 100 ? value.toFixed(1) : value.toPrecision(4));
+  const better = higherIsBetter(unit);
   const share =
-    floor === null ? '' : `  ${((unit === 'tok/s' ? median / floor : floor / median) * 100).toFixed(0)} % of the floor`;
+    floor === null || floor === 1
+      ? ''
+      : `  ${((better ? median / floor : floor / median) * 100).toFixed(0)} % of the floor`;
   const against = rivals.map(
-    ({ name, median: theirs }) => `  ${(unit === 'tok/s' ? median / theirs : theirs / median).toFixed(2)}× ${name}`,
+    ({ name, median: theirs }) => `  ${(better ? median / theirs : theirs / median).toFixed(2)}× ${name}`,
   );
   console.log(
-    `${id.padEnd(44)} ${figure(median).padStart(9)} ${unit} ±${figure(spread / 2)} (${runs} runs)${share}${against.join('')}${note ? `  ${note}` : ''}`,
+    `${id.padEnd(52)} ${figure(median).padStart(9)} ${unit} ±${figure(spread / 2)} (${runs} runs)${share}${against.join('')}${note ? `  ${note}` : ''}`,
   );
 }
 
@@ -94,5 +104,4 @@ export function printMeasurement({ id, unit, median, spread, runs, floor, rivals
 export function writeResults(path: string, content: Results): void {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `${JSON.stringify(content, null, 1)}\n`);
-  console.log(`written: ${path}`);
 }
