@@ -4,6 +4,7 @@ export { DeviceNotAvailableError, DisposedError, LimenError } from '@limen/cuda-
 export type { Recording } from './backends/backend.js';
 export { nativeCpuKernels } from './backends/backends.js';
 export type { MemoryStatistics } from './backends/device-memory-pool.js';
+export type { HostBuffer, SideStream } from './backends/side-stream.js';
 export { empty, fromArray, fromBytes, type TensorOptions, wrapBytes, zeros } from './create.js';
 export { type AnyOp, defineOp, type Op, type OpOptions } from './define-op.js';
 export { describeTensor } from './describe.js';
@@ -33,6 +34,7 @@ export { setOpLog } from './op-log.js';
 export * from './ops/index.js';
 export { record } from './record.js';
 export { Scope, scoped } from './scope.js';
+export { allocateHostBuffer, openSideStream, requireNoCapture } from './side-stream.js';
 export { type LeakReportEntry, leakReport, trackLeaks } from './storage.js';
 export { Tensor } from './tensor.js';
 export { contiguous, read, readBytes, synchronize, toDevice, write } from './transfer.js';

@@ -4,6 +4,7 @@ import type { DeviceName } from '../device.js';
 import type { AttributeValue, OpDeclaration } from '../op-declaration.js';
 import type { Allocation } from '../storage.js';
 import type { Tensor } from '../tensor.js';
+import type { HostBuffer, SideStream } from './side-stream.js';
 
 /** One checked call: every tensor in declaration order, inputs then outputs; null for an optional one not given. */
 export interface PreparedCall {
@@ -42,6 +43,10 @@ export interface Backend {
   run(call: PreparedCall): void;
   /** Resolves when everything enqueued so far has run. */
   synchronize(): Promise<void>;
+  /** An order of work beside the one that `run` uses. */
+  openSideStream(): SideStream;
+  /** Host memory that copies of a side stream start and end in. */
+  allocateHost(byteLength: number): HostBuffer;
 
   /** From here on, ops are recorded and not run, until `endRecording` or `abortRecording`. */
   beginRecording(): void;

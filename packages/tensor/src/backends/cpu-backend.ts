@@ -8,8 +8,10 @@ import { CaptureViolationError } from '../errors/capture-violation-error.js';
 import type { Allocation } from '../storage.js';
 import type { Tensor } from '../tensor.js';
 import type { Backend, PreparedCall, Recording } from './backend.js';
+import { CpuHostBuffer, CpuSideStream } from './cpu-side-stream.js';
 import { packDescriptors } from './descriptors.js';
 import { runReference } from './run-reference.js';
+import type { HostBuffer, SideStream } from './side-stream.js';
 
 interface CpuOp {
   readonly index: number;
@@ -83,6 +85,14 @@ export class CpuBackend implements Backend {
 
   synchronize(): Promise<void> {
     return Promise.resolve();
+  }
+
+  openSideStream(): SideStream {
+    return new CpuSideStream(this);
+  }
+
+  allocateHost(byteLength: number): HostBuffer {
+    return new CpuHostBuffer(byteLength);
   }
 
   beginRecording(): void {

@@ -4,12 +4,15 @@ import { DeviceNotAvailableError, loadNative, type NativeBinding } from '@limen/
 
 import { type DeviceName, deviceIndex } from '../device.js';
 import { CaptureViolationError } from '../errors/capture-violation-error.js';
+import { InvalidArgumentError } from '../errors/invalid-argument-error.js';
 import { UnsupportedOpError } from '../errors/unsupported-op-error.js';
 import type { Allocation } from '../storage.js';
 import type { Tensor } from '../tensor.js';
 import type { Backend, PreparedCall, Recording } from './backend.js';
+import { CudaSideStream, PinnedHostBuffer } from './cuda-side-stream.js';
 import { packDescriptors } from './descriptors.js';
 import { DeviceMemoryPool, type MemoryArena } from './device-memory-pool.js';
+import type { HostBuffer, SideStream } from './side-stream.js';
 
 interface CudaOp {
   readonly index: number;
@@ -26,6 +29,8 @@ export class CudaBackend implements Backend {
   readonly #index: number;
   readonly #ops = new Map<string, CudaOp>();
   #arena: MemoryArena | undefined;
+  /** The side stream that ops go to at the moment. */
+  #diverted: number | undefined;
 
   /** @throws {DeviceNotAvailableError} no addon, no driver, or no such device */
   constructor(device: DeviceName) {
@@ -50,6 +55,7 @@ export class CudaBackend implements Backend {
   }
 
   allocate(byteLength: number): Allocation {
+    if (this.#diverted !== undefined) throw memoryOnSideStream(byteLength);
     return this.pool.allocate(byteLength);
   }
 
@@ -86,12 +92,12 @@ export class CudaBackend implements Backend {
     const descriptors = packDescriptors(call.tensors, (tensor) => tensor.storage.address);
     const count = call.tensors.length;
     const bytes = op.usesWorkspace ? this.#binding.opWorkspace(op.index, count, descriptors, call.packedAttributes) : 0;
-    const workspace = bytes > 0 ? this.pool.allocate(bytes) : undefined;
+    const workspace = bytes > 0 ? this.allocate(bytes) : undefined;
     try {
       this.#binding.runOp(
         op.index,
         this.#index,
-        this.stream,
+        this.#diverted ?? this.stream,
         count,
         descriptors,
         call.packedAttributes,
@@ -107,6 +113,25 @@ export class CudaBackend implements Backend {
   synchronize(): Promise<void> {
     if (this.isRecording) throw new CaptureViolationError('waiting for the device', this.device);
     return this.#binding.synchronizeStream(this.#index, this.stream);
+  }
+
+  openSideStream(): SideStream {
+    return new CudaSideStream(this, this.#binding, this.#index);
+  }
+
+  allocateHost(byteLength: number): HostBuffer {
+    return new PinnedHostBuffer(this.#binding, byteLength);
+  }
+
+  /** Enqueues the ops that `work` calls on another stream. For side streams. */
+  divert(stream: number, work: () => void): void {
+    const before = this.#diverted;
+    this.#diverted = stream;
+    try {
+      work();
+    } finally {
+      this.#diverted = before;
+    }
   }
 
   beginRecording(): void {
@@ -193,6 +218,15 @@ class CudaRecording implements Recording {
 
 function addressOf(tensor: Tensor): number {
   return tensor.storage.address + (tensor.offset * tensor.byteLength) / Math.max(1, tensor.size);
+}
+
+// The pool hands memory out in the order of the ops: a block may still be in use by an op that a side stream overtakes.
+function memoryOnSideStream(bytes: number): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `SideStream.run: work takes device memory: expected ops with given outputs and no scratch memory, got one that ` +
+      `needs ${bytes} bytes. Make the outputs before, and pass them as out.`,
+    { bytes },
+  );
 }
 
 function requireDevice(device: DeviceName, index: number): NativeBinding {
