@@ -17,8 +17,13 @@ const readmePath = join(repositoryRoot, 'README.md');
 /** @typedef {{ id: string, unit: string, median: number, floor: number | null, rivals: Rival[] }} Measurement */
 /** @typedef {{ device: string, driver: string, commit: string, date: string, measurements: Measurement[] }} Results */
 
-/** What the ids mean, and in which order they stand. */
-const rows = [
+/** Units in which more is better; in all others less is. */
+const rates = new Set(['tok/s', 'TB/s', 'GB/s', 'share', 'sequences']);
+
+/** @typedef {[RegExp, (m: string[]) => string][]} Rows what ids mean, and in which order they stand */
+
+/** @type {Rows} */
+const modelRows = [
   [
     /^decode\/(.+)\/(\w+)\/b(\d+)\/c(\d+)$/,
     (/** @type {string[]} */ m) => `decode ${m[2]}, batch ${m[3]}, context ${m[4]}`,
@@ -30,17 +35,34 @@ const rows = [
   [/^draw\/(.+)\/(\w+)\/n(\d+)$/, (/** @type {string[]} */ m) => `drawing, ${m[2]}, ${m[3]} at once, to pixels`],
 ];
 
+/** @type {Rows} */
+const cacheRows = [
+  [
+    /^kv-attention-time\/([\w.-]+)\/(\w+)\/b(\d+)\/c(\d+)$/,
+    (/** @type {string[]} */ m) =>
+      `decode attention of a layer of ${m[1]}, ${m[2]} pages, ${m[3]} sequences of ${m[4]} tokens`,
+  ],
+  [
+    /^kv-transform-rate\/([\w-]+)\/(\w+)\/([\w.-]+)$/,
+    (/** @type {string[]} */ m) => `${m[1]?.replaceAll('-', ' ')}, ${m[2]}, heads of ${m[3]}`,
+  ],
+  [
+    /^kv-requests-running\/n(\d+)$/,
+    (/** @type {string[]} */ m) => `sequences that run at once, of ${Number(m[1]).toLocaleString('en')} requests`,
+  ],
+];
+
 /** @param {number} value */
 const figure = (value) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
 
-/** @param {Results} results @param {string} file */
-function tableOf(results, file) {
+/** @param {Results} results @param {string} file @param {Rows} rows @param {string} what */
+function tableOf(results, file, rows, what) {
   const lines = ['| measure | Limen | best rival in the same run | ratio |', '| --- | --- | --- | --- |'];
-  for (const [pattern, describe] of /** @type {[RegExp, (m: string[]) => string][]} */ (rows)) {
+  for (const [pattern, describe] of rows) {
     for (const { id, unit, median, rivals } of results.measurements) {
       const match = pattern.exec(id);
       if (match === null || rivals.length === 0) continue;
-      const higherIsBetter = unit === 'tok/s';
+      const higherIsBetter = rates.has(unit);
       const best = rivals.reduce((a, b) => (higherIsBetter === b.median > a.median ? b : a));
       const ratio = higherIsBetter ? median / best.median : best.median / median;
       lines.push(
@@ -49,15 +71,24 @@ function tableOf(results, file) {
     }
   }
   const where = `${results.device}, driver ${results.driver}, ${results.date}, commit ${results.commit}`;
-  return `${where}; Janus-Pro-7B shapes with random weights ([all figures](benchmarks/results/${file})).\n\n${lines.join('\n')}`;
+  return `${where}; ${what} ([all figures](benchmarks/results/${file})).\n\n${lines.join('\n')}`;
 }
 
-const newest = readdirSync(folder)
-  .filter((file) => /janus-pro-7b.*\.json$/.test(file))
-  .sort()
-  .at(-1);
-if (newest === undefined) process.exit(0);
-const table = tableOf(JSON.parse(readFileSync(join(folder, newest), 'utf8')), newest);
+/** The newest results file whose name matches, as a table. @param {RegExp} name @param {Rows} rows @param {string} what */
+function newestTable(name, rows, what) {
+  const newest = readdirSync(folder)
+    .filter((file) => name.test(file))
+    .sort()
+    .at(-1);
+  if (newest === undefined) return [];
+  return [tableOf(JSON.parse(readFileSync(join(folder, newest), 'utf8')), newest, rows, what)];
+}
+
+const table = [
+  ...newestTable(/janus-pro-7b.*\.json$/, modelRows, 'Janus-Pro-7B shapes with random weights'),
+  ...newestTable(/-kv\.json$/, cacheRows, 'keys and values in pages'),
+].join('\n\n');
+if (table === '') process.exit(0);
 const readme = readFileSync(readmePath, 'utf8');
 const [before = '', rest = ''] = readme.split(begin);
 const after = rest.split(end)[1] ?? '';
@@ -66,7 +97,9 @@ const { values } = parseArgs({ options: { check: { type: 'boolean', default: fal
 const compact = (text) => text.replaceAll(/[ -]+/g, ' ').trim();
 if (values.check) {
   if (compact(rest.split(end)[0] ?? '') !== compact(table)) {
-    console.error(`README.md: the results differ from benchmarks/results/${newest}: run node tools/results-table.mjs`);
+    console.error(
+      'README.md: the results differ from the newest files of benchmarks/results: run node tools/results-table.mjs',
+    );
     process.exitCode = 1;
   } else console.log('ok: README.md shows the newest results');
 } else writeFileSync(readmePath, `${before}${begin}\n\n${table}\n\n${end}${after}`);
