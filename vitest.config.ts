@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           pool: 'forks',
-          include: ['packages/*/{src,test}/**/*.test.ts', 'tools/**/*.test.ts', 'examples/**/*.test.ts'],
+          include: ['packages/*/{src,test}/**/*.test.ts', '{tools,benchmarks,examples}/**/*.test.ts'],
           exclude: ['**/*.gpu.test.ts', '**/node_modules/**'],
           testTimeout: 180_000,
         },
