@@ -1,16 +1,19 @@
 // How well sequences fill the pages they hold. Pure.
 
+import { noPage } from './page-table.js';
+
 /** What is read of a sequence. */
 export interface Occupant {
+  /** Page numbers in token order; `noPage` where a window has given a page back. */
   readonly pages: readonly number[];
-  /** Valid tokens. */
+  /** Valid tokens, also those whose page was given back. */
   readonly length: number;
 }
 
 /** Use of the pages that sequences hold. */
 export interface Occupancy {
   readonly sequences: number;
-  /** Tokens stored; one that forks share counts once. */
+  /** Tokens stored; one that sequences share counts once. */
   readonly tokens: number;
   /** Slots without a token that each sequence holds, in tokens; 0 without sequences. */
   readonly wastePerSequence: { readonly mean: number; readonly largest: number };
@@ -23,16 +26,19 @@ export function measureOccupancy(sequences: Iterable<Occupant>, pageSize: number
   const filled = new Map<number, number>();
   let [count, waste, largest] = [0, 0, 0];
   for (const { pages, length } of sequences) {
-    const empty = pages.length * pageSize - length;
+    let empty = 0;
+    pages.forEach((page, index) => {
+      if (page === noPage) return;
+      const here = Math.min(pageSize, Math.max(0, length - index * pageSize));
+      empty += pageSize - here;
+      filled.set(page, Math.max(filled.get(page) ?? 0, here));
+    });
     count += 1;
     waste += empty;
     largest = Math.max(largest, empty);
-    pages.forEach((page, index) => {
-      const here = Math.min(pageSize, Math.max(0, length - index * pageSize));
-      filled.set(page, Math.max(filled.get(page) ?? 0, here));
-    });
   }
-  const tokens = [...filled.values()].reduce((sum, here) => sum + here, 0);
+  let tokens = 0;
+  for (const here of filled.values()) tokens += here;
   return {
     sequences: count,
     tokens,

@@ -147,7 +147,7 @@ describe('PagedCache', () => {
     const sequence = cache.allocateSequence(6);
     sequence.fork();
     expect(cache.statistics()).toEqual({
-      pages: { total: 8, free: 6, used: 2, shared: 2 },
+      pages: { total: 8, free: 6, used: 2, cached: 0, shared: 2, pinned: 0 },
       bytes: { total: 8 * 384, used: 2 * 384, perToken: 96, perPage: 384 },
       sequences: 2,
       tokens: 6,

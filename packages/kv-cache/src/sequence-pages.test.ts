@@ -52,7 +52,7 @@ describe('SequencePages', () => {
     const child = parent.fork();
     expect(child.pages).toEqual(parent.pages);
     expect(child.length).toBe(6);
-    expect(pool.statistics()).toEqual({ total: 2, free: 0, used: 2, shared: 2 });
+    expect(pool.statistics()).toMatchObject({ free: 0, used: 2, shared: 2 });
   });
 
   it('copies a shared partial page for the first fork that grows, and leaves it to the last', () => {
@@ -119,7 +119,38 @@ describe('SequencePages', () => {
     expect(() => SequencePages.allocate(pool, 5)).toThrowError(CacheFullError);
     expect(child).toMatchObject({ length: 6, pages: [0, 1] });
     expect(parent).toMatchObject({ length: 6, pages: [0, 1] });
-    expect(pool.statistics()).toEqual({ total: 3, free: 0, used: 3, shared: 2 });
+    expect(pool.statistics()).toMatchObject({ free: 0, used: 3, shared: 2 });
+  });
+
+  it('never writes a published page, even when it holds it alone', () => {
+    const pool = poolOf(4);
+    const sequence = SequencePages.allocate(pool, 4);
+    pool.publish(0);
+    sequence.truncate(3);
+    expect(sequence.append(1)).toEqual({ added: [], copies: [{ from: 0, to: 1, tokens: 3 }] });
+    expect(pool.statistics()).toMatchObject({ used: 1, cached: 1 });
+  });
+
+  it('continues from published pages, and from no other', () => {
+    const pool = poolOf(4);
+    const first = SequencePages.allocate(pool, 8);
+    pool.publish(0);
+    pool.publish(1);
+    first.release();
+    const second = SequencePages.continueFrom(pool, [0, 1]);
+    expect(second).toMatchObject({ length: 8, capacity: 8, pages: [0, 1] });
+    expect(pool.statistics()).toMatchObject({ used: 2, cached: 0 });
+    expect(second.append(1)).toEqual({ added: [2], copies: [] });
+    expect(() => SequencePages.continueFrom(pool, [0, 2])).toThrowError('pages cannot be shared: expected published');
+    expect(pool.references(0)).toBe(1);
+  });
+
+  it('releases its last page first, so that the beginning stays cached longest', () => {
+    const pool = poolOf(4);
+    const sequence = SequencePages.allocate(pool, 12);
+    [0, 1, 2].forEach((page) => pool.publish(page));
+    sequence.release();
+    expect(pool.evictionOrder()).toEqual([2, 1, 0]);
   });
 
   it('gives every page back at the end of its scope', () => {
@@ -144,6 +175,7 @@ describe('SequencePages', () => {
       () => sequence.fork(),
       () => sequence.truncate(0),
       () => sequence.slot(0),
+      () => sequence.releaseOutside({ window: 1 }),
     ];
     for (const use of uses) expect(use).toThrowError(DisposedError);
   });

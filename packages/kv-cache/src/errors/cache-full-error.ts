@@ -2,13 +2,13 @@
 
 import { LimenError } from '@limen/tensor';
 
-/** The pool has fewer free pages than the call needs; code `CACHE_FULL`. All three counts are pages. */
+/** The pool has fewer free and evictable pages than the call needs; code `CACHE_FULL`. All three counts are pages. */
 export class CacheFullError extends LimenError {
   /** Pages the call needed. */
   readonly need: number;
   /** Pages that were free. */
   readonly have: number;
-  /** Pages in use that could be given up without touching a live sequence. */
+  /** Cached pages that could be given up besides, because no sequence holds and nobody has pinned them. */
   readonly evictable: number;
 
   constructor(caller: string, counts: { readonly need: number; readonly have: number; readonly evictable: number }) {
@@ -16,7 +16,7 @@ export class CacheFullError extends LimenError {
     super(
       'CACHE_FULL',
       `${caller}: the page pool is full: expected at least ${need} free pages, got ${have} (${evictable} evictable). ` +
-        'Release or truncate a sequence, or create the cache with more pages.',
+        'Release or truncate a sequence, release a pin, or create the cache with more pages.',
       { need, have, evictable },
     );
     this.need = need;
