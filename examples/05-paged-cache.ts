@@ -4,11 +4,11 @@ import { PagedCache, planCache } from '@limen/kv-cache';
 import { fromArray, read } from '@limen/tensor';
 
 const device = process.argv[2] ?? 'cpu';
-const shape = { layers: 2, keyValueHeads: 2, headSize: 64, dtype: 'f32' } as const;
-const plan = planCache({ ...shape, bytes: 4 * 2 ** 20 });
+const model = { layers: 2, keyValueHeads: 2, headSize: 64 };
+const plan = planCache({ model, dtype: 'f32', bytes: 4 * 2 ** 20 });
 console.log(`4 MiB hold ${plan.tokens} tokens of ${plan.bytesPerToken} bytes in ${plan.pages} pages`);
 
-using cache = PagedCache.create({ ...shape, pages: plan.pages, device });
+using cache = PagedCache.create({ ...plan, device });
 const random = (sizes: number[]) => {
   const count = sizes.reduce((product, size) => product * size, 1);
   return fromArray(
@@ -28,7 +28,7 @@ for (const sequence of [prompt, branch]) console.log('pages copied:', sequence.a
 using pageTable = cache.pageTable([prompt, branch]);
 using lengths = cache.lengths([prompt, branch]);
 using positions = fromArray([20, 20], [2, 1], { dtype: 'i32', device });
-for (let layer = 0; layer < shape.layers; layer += 1) {
+for (let layer = 0; layer < model.layers; layer += 1) {
   using k = random([2, 1, 2, 64]);
   using v = random([2, 1, 2, 64]);
   cache.append(layer, { k, v, pageTable, positions });

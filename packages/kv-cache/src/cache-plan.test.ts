@@ -1,22 +1,28 @@
-import { InvalidArgumentError } from '@limen/tensor';
+import { InvalidArgumentError, UnknownDeviceError } from '@limen/tensor';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { bytesPerToken, planCache, sequencesThatFit } from './cache-plan.js';
+import { PagedCache } from './paged-cache.js';
 
-const janusPro7b = { layers: 30, keyValueHeads: 32, headSize: 128, dtype: 'bf16' } as const;
-const glm4v9b = { layers: 40, keyValueHeads: 2, headSize: 128, dtype: 'bf16' } as const;
+const janusModel = { layers: 30, keyValueHeads: 32, headSize: 128 };
+const glmModel = { layers: 40, keyValueHeads: 2, headSize: 128 };
+const janusPro7b = { model: janusModel, dtype: 'bf16' } as const;
+const glm4v9b = { model: glmModel, dtype: 'bf16' } as const;
 
 describe('planCache', () => {
   it('counts the bytes of a token', () => {
-    expect(bytesPerToken(janusPro7b)).toBe(491_520);
-    expect(bytesPerToken(glm4v9b)).toBe(40_960);
-    expect(bytesPerToken({ ...glm4v9b, dtype: 'f32' })).toBe(81_920);
+    expect(bytesPerToken({ ...janusModel, dtype: 'bf16' })).toBe(491_520);
+    expect(bytesPerToken({ ...glmModel, dtype: 'bf16' })).toBe(40_960);
+    expect(bytesPerToken({ ...glmModel, dtype: 'f32' })).toBe(81_920);
   });
 
   it('rounds a budget in bytes down to whole pages', () => {
     const plan = planCache({ ...janusPro7b, bytes: 8 * 2 ** 30 });
     expect(plan).toEqual({
+      ...janusModel,
+      dtype: 'bf16',
+      layout: 'NHD',
       bytesPerToken: 491_520,
       bytesPerPage: 7_864_320,
       pageSize: 16,
@@ -35,6 +41,38 @@ describe('planCache', () => {
     const freeBytes = 10 * 655_360;
     expect(planCache({ ...glm4v9b, share: 0.5, freeBytes })).toMatchObject({ pages: 5 });
     expect(planCache({ ...glm4v9b, share: 1, freeBytes })).toMatchObject({ pages: 10, bytes: freeBytes });
+  });
+
+  it('takes a share of what a device has free, or says that it needs one', () => {
+    const onePage = planCache({ ...glm4v9b, pages: 1 }).bytes;
+    expect(planCache({ ...glm4v9b, share: 0.5, device: 'cpu' }).bytes).toBeGreaterThanOrEqual(onePage);
+    expect(planCache({ ...glm4v9b, share: 1, device: 'nowhere', freeBytes: onePage }).pages).toBe(1);
+    expect(() => planCache({ ...glm4v9b, share: 0.5, device: 'nowhere' })).toThrowError(UnknownDeviceError);
+    expect(() => planCache({ ...glm4v9b, share: 0.5 })).toThrowError(
+      'planCache: share has nothing to be a share of: expected device or freeBytes beside it, got share 0.5 alone.',
+    );
+  });
+
+  it('takes a budget in pages, of any size, and passes the layout on', () => {
+    for (const pageSize of [16, 32, 64, 128, 256, 7]) {
+      const plan = planCache({ ...glm4v9b, pages: 3, pageSize, layout: 'HND' });
+      expect(plan).toMatchObject({
+        ...glmModel,
+        dtype: 'bf16',
+        layout: 'HND',
+        pages: 3,
+        pageSize,
+        tokens: 3 * pageSize,
+      });
+    }
+  });
+
+  it('plans what PagedCache.create takes', () => {
+    const model = { layers: 2, keyValueHeads: 1, headSize: 4 };
+    const plan = planCache({ model, dtype: 'f16', tokens: 40, layout: 'HND' });
+    using cache = PagedCache.create({ ...plan, device: 'cpu' });
+    expect(cache.statistics()).toMatchObject({ pages: { total: 3 }, bytes: { total: plan.bytes } });
+    expect(cache).toMatchObject({ layout: 'HND', dtype: 'f16' });
   });
 
   it('counts the sequences that fit, each on whole pages', () => {
@@ -61,8 +99,9 @@ describe('planCache', () => {
     [{ ...glm4v9b, share: NaN, freeBytes: 2 ** 30 }, 'share is out of range'],
     [{ ...glm4v9b, share: 0.5, freeBytes: NaN }, 'freeBytes is out of range'],
     [{ ...glm4v9b, tokens: 0 }, 'tokens is out of range'],
-    [{ ...glm4v9b, layers: 0, tokens: 1 }, 'layers is out of range'],
-    [{ ...glm4v9b, headSize: 1.5, tokens: 1 }, 'headSize is out of range'],
+    [{ ...glm4v9b, model: { ...glmModel, layers: 0 }, tokens: 1 }, 'layers is out of range'],
+    [{ ...glm4v9b, pages: 0 }, 'pages is out of range'],
+    [{ ...glm4v9b, model: { ...glmModel, headSize: 1.5 }, tokens: 1 }, 'headSize is out of range'],
     [{ ...glm4v9b, pageSize: 0, tokens: 1 }, 'pageSize is out of range'],
   ])('rejects %o', (options, text) => {
     expect(() => planCache(options)).toThrowError(InvalidArgumentError);

@@ -1,32 +1,57 @@
-// How much memory a cache takes, or how many tokens fit in the memory there is. Pure arithmetic.
+// How much memory a cache takes, or how many tokens fit in the memory there is. Arithmetic; only a share
+// of a device asks anything of one.
+
+import { freeMemory } from '@limen/tensor';
 
 import { invalidArgument, requireCount } from './argument-checks.js';
 import { defaultPageSize } from './page-pool.js';
-import { type CacheDType, type CacheFormat, cacheFormats } from './storage-formats.js';
+import { type CacheDType, type CacheFormat, cacheFormats, type PageLayout } from './storage-formats.js';
 
-/** The shape of what a model keeps for each token. */
-export interface CacheShape {
+/** What a model keeps for each token. */
+export interface ModelShape {
   readonly layers: number;
   /** Heads of keys and values; fewer than the query heads in grouped attention. */
   readonly keyValueHeads: number;
   /** Elements of one key or value vector. */
   readonly headSize: number;
+}
+
+/** The same, and how it is stored. */
+export interface CacheShape extends ModelShape {
   /** Tokens in a page; default 16. */
   readonly pageSize?: number;
   readonly dtype: CacheDType;
 }
 
-/** How much to take: bytes, a share in (0, 1] of some free bytes, or room for a number of tokens. */
+/**
+ * How much to take: bytes; a share in (0, 1] of some free bytes, or of what a device has free; room for a number of
+ * tokens; or pages.
+ */
 export type CacheBudget =
-  { readonly bytes: number } | { readonly share: number; readonly freeBytes: number } | { readonly tokens: number };
+  | { readonly bytes: number }
+  | { readonly share: number; readonly freeBytes?: number; readonly device?: string }
+  | { readonly tokens: number }
+  | { readonly pages: number };
 
-/** The answer of `planCache`. */
-export interface CachePlan {
+/** What `planCache` is asked. */
+export type CachePlanOptions = CacheBudget & {
+  /** Sizes of the model; a model's configuration has them. */
+  readonly model: ModelShape;
+  /** How keys and values are stored. */
+  readonly dtype: CacheDType;
+  /** Tokens in a page; default 16. */
+  readonly pageSize?: number;
+  /** Order of axes inside a page; default `'NHD'`. */
+  readonly layout?: PageLayout;
+};
+
+/** The answer of `planCache`: everything `PagedCache.create` needs but the device, and what it will hold. */
+export interface CachePlan extends Required<CacheShape> {
+  readonly layout: PageLayout;
+  readonly pages: number;
   /** Keys and values of one token over all layers. */
   readonly bytesPerToken: number;
   readonly bytesPerPage: number;
-  readonly pageSize: number;
-  readonly pages: number;
   /** Tokens that fit: `pages · pageSize`. */
   readonly tokens: number;
   /** Bytes the pages take; at most the budget. */
@@ -76,25 +101,32 @@ export function checkedBytesPerToken({ layers, keyValueHeads, headSize, dtype }:
 /**
  * Plans a cache: how many pages a budget buys and what they hold.
  *
- * A budget in bytes is rounded down to whole pages; a budget in tokens is rounded up.
+ * A budget in bytes is rounded down to whole pages; a budget in tokens is rounded up. A share of a device is a share of
+ * what it has free at this moment: plan after the weights are loaded, and leave room for activations.
  *
- * @throws {InvalidArgumentError} a size is out of range, or the budget buys no page
+ * @throws {InvalidArgumentError} a size is out of range, the budget buys no page, or there is nothing to take a share of
+ * @throws {DeviceNotAvailableError} the device of a share is not there
  *
  * @example
- * const plan = planCache({ layers: 30, keyValueHeads: 32, headSize: 128, dtype: 'bf16', bytes: 8 * 2 ** 30 });
+ * const model = { layers: 30, keyValueHeads: 32, headSize: 128 };
+ * const plan = planCache({ model, dtype: 'bf16', bytes: 8 * 2 ** 30 });
  * // plan.bytesPerToken 491520, plan.pages 1092, plan.tokens 17472
+ * using cache = PagedCache.create({ ...plan, device: 'cuda' });
  */
-export function planCache(options: CacheShape & CacheBudget): CachePlan {
-  const pageSize = options.pageSize ?? defaultPageSize;
+export function planCache(options: CachePlanOptions): CachePlan {
+  const { dtype, pageSize = defaultPageSize, layout = 'NHD' } = options;
+  const { layers, keyValueHeads, headSize } = options.model;
+  const shape = { layers, keyValueHeads, headSize, pageSize, dtype };
   requireCount('planCache', 'pageSize', pageSize, 1);
-  const perToken = checkedBytesPerToken(options, 'planCache');
+  const perToken = checkedBytesPerToken(shape, 'planCache');
   const bytesPerPage = perToken * pageSize;
-  const pages = 'tokens' in options ? pagesForTokens(options.tokens, pageSize) : pagesForBytes(options, bytesPerPage);
+  const pages = pagesOf(options, pageSize, bytesPerPage);
   return {
+    ...shape,
+    layout,
+    pages,
     bytesPerToken: perToken,
     bytesPerPage,
-    pageSize,
-    pages,
     tokens: pages * pageSize,
     bytes: pages * bytesPerPage,
   };
@@ -109,13 +141,19 @@ export function sequencesThatFit(plan: Pick<CachePlan, 'pages' | 'pageSize'>, le
   return Math.floor(plan.pages / Math.ceil(length / plan.pageSize));
 }
 
-function pagesForTokens(tokens: number, pageSize: number): number {
-  requireCount('planCache', 'tokens', tokens, 1);
-  return Math.ceil(tokens / pageSize);
+function pagesOf(budget: CacheBudget, pageSize: number, bytesPerPage: number): number {
+  if ('pages' in budget) {
+    requireCount('planCache', 'pages', budget.pages, 1);
+    return budget.pages;
+  }
+  if ('tokens' in budget) {
+    requireCount('planCache', 'tokens', budget.tokens, 1);
+    return Math.ceil(budget.tokens / pageSize);
+  }
+  return pagesForBytes('bytes' in budget ? budget.bytes : bytesOfShare(budget), bytesPerPage);
 }
 
-function pagesForBytes(budget: Exclude<CacheBudget, { readonly tokens: number }>, bytesPerPage: number): number {
-  const bytes = 'bytes' in budget ? budget.bytes : bytesOfShare(budget.share, budget.freeBytes);
+function pagesForBytes(bytes: number, bytesPerPage: number): number {
   requireCount('planCache', 'bytes', bytes);
   const pages = Math.floor(bytes / bytesPerPage);
   if (pages > 0) return pages;
@@ -129,17 +167,28 @@ function pagesForBytes(budget: Exclude<CacheBudget, { readonly tokens: number }>
   });
 }
 
-function bytesOfShare(share: number, freeBytes: number): number {
-  if (share > 0 && share <= 1) {
-    requireCount('planCache', 'freeBytes', freeBytes);
-    return Math.floor(share * freeBytes);
+function bytesOfShare(budget: Extract<CacheBudget, { readonly share: number }>): number {
+  const { share, device, freeBytes = device === undefined ? undefined : freeMemory(device) } = budget;
+  if (!(share > 0 && share <= 1)) {
+    throw invalidArgument({
+      caller: 'planCache',
+      argument: 'share',
+      problem: 'is out of range',
+      expected: 'a number in (0, 1]',
+      got: share,
+      fix: 'Pass 0.9 to use nine tenths of the free memory.',
+    });
   }
-  throw invalidArgument({
-    caller: 'planCache',
-    argument: 'share',
-    problem: 'is out of range',
-    expected: 'a number in (0, 1]',
-    got: share,
-    fix: 'Pass 0.9 to use nine tenths of the free memory.',
-  });
+  if (freeBytes === undefined) {
+    throw invalidArgument({
+      caller: 'planCache',
+      argument: 'share',
+      problem: 'has nothing to be a share of',
+      expected: 'device or freeBytes beside it',
+      got: `share ${share} alone`,
+      fix: "Pass device: 'cuda:0' to ask that device, or freeBytes.",
+    });
+  }
+  requireCount('planCache', 'freeBytes', freeBytes);
+  return Math.floor(share * freeBytes);
 }

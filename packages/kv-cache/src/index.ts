@@ -2,7 +2,7 @@
 
 export { buildPageTable, noPage, type PageHolder, type PageTable, type PageTableShape } from './page-table.js';
 export { bytesPerToken, planCache, sequencesThatFit } from './cache-plan.js';
-export type { CacheBudget, CachePlan, CacheShape } from './cache-plan.js';
+export type { CacheBudget, CachePlan, CachePlanOptions, CacheShape, ModelShape } from './cache-plan.js';
 export { CacheSequence } from './cache-sequence.js';
 export type { Occupancy } from './occupancy.js';
 export { attentionDecodePaged } from './ops/attention-decode-paged.js';

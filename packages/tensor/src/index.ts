@@ -20,7 +20,7 @@ export { UnknownDeviceError } from './errors/unknown-device-error.js';
 export { UnsupportedDTypeError } from './errors/unsupported-dtype-error.js';
 export { UnsupportedOpError } from './errors/unsupported-op-error.js';
 export { rawValues } from './host-arrays.js';
-export { memoryStatistics, setMemoryBudget, trimMemory } from './memory.js';
+export { freeMemory, memoryStatistics, setMemoryBudget, trimMemory } from './memory.js';
 export { fromFloat16Bits, fromFloat8Bits, toFloat16Bits, toFloat8Bits } from './number-formats.js';
 export {
   type AttributeValue,

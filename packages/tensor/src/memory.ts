@@ -11,6 +11,19 @@ export function memoryStatistics(device: string): MemoryStatistics | undefined {
 }
 
 /**
+ * Bytes that new tensors on a device can take now.
+ *
+ * On a GPU: what the driver has free and the pool holds idle, within the pool's budget. On the CPU: what the operating
+ * system leaves to this process.
+ *
+ * @throws {UnknownDeviceError} the text names no device
+ * @throws {DeviceNotAvailableError} a CUDA device that this machine or this build does not have
+ */
+export function freeMemory(device: string): number {
+  return cudaBackendFor(parseDevice(device))?.pool.freeBytes() ?? process.availableMemory();
+}
+
+/**
  * Sets the most that the device's pool may take from the driver.
  *
  * @param bytes - positive, or Infinity for no budget

@@ -53,6 +53,22 @@ test('a steady state asks the driver for nothing', () => {
   expect(pool.statistics().inUseBytes).toBe(0);
 });
 
+test("free bytes are the driver's and the idle ones, within the budget", () => {
+  const pool = new DeviceMemoryPool('cuda:0', new FakeDevice(1_000_000));
+  expect(pool.freeBytes()).toBe(1_000_000);
+  const block = pool.allocate(512 * 100);
+  const other = pool.allocate(512);
+  const taken = sizeClass(512 * 100) + 512;
+  expect(pool.freeBytes()).toBe(1_000_000 - taken);
+  block.release();
+  expect(pool.freeBytes()).toBe(1_000_000 - 512);
+  pool.setBudget(100_000);
+  expect(pool.freeBytes()).toBe(100_000 - 512);
+  pool.setBudget(100);
+  expect(pool.freeBytes()).toBe(0);
+  other.release();
+});
+
 test('live blocks never share an address, whatever the history', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 5000 }), fc.boolean()), { maxLength: 60 }), (history) => {

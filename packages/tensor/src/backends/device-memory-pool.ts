@@ -141,6 +141,13 @@ export class DeviceMemoryPool {
     return trimmed;
   }
 
+  /** Bytes that new blocks can take: the driver's free ones and the pool's idle ones, within the budget. */
+  freeBytes(): number {
+    let idle = 0;
+    for (const [bytes, addresses] of this.#idle) idle += bytes * addresses.length;
+    return Math.max(0, Math.min(this.#memory.freeBytes() + idle, this.#budgetBytes - this.#reserved + idle));
+  }
+
   statistics(): MemoryStatistics {
     return {
       inUseBytes: this.#inUse,
