@@ -1,6 +1,6 @@
 // Microseconds for one page operation of the accounting. Pure TypeScript: no tensor, no device.
 
-import { PagePool, SequencePages } from '@limen/kv-cache';
+import { PagePool, PrefixChain, PrefixIndex, SequencePages } from '@limen/kv-cache';
 
 import { summarize } from '../lib/measure.js';
 import type { KvContext } from './context.js';
@@ -50,9 +50,62 @@ const mixes: readonly Mix[] = [
     },
   },
   { id: 'mixed', run: runMixed },
+  // A prompt of 128 pages is named: one SHA-256 a page.
+  {
+    id: 'prefix-hash',
+    run: (_, rounds) => {
+      for (let round = 0; round < rounds; round++) namePrompt(round);
+      return rounds * 128;
+    },
+  },
+  // A prompt that has its names opens with 127 of its 128 pages found, and ends.
+  {
+    id: 'prefix-open',
+    run: (pool, rounds) => {
+      const index = indexOf(pool);
+      const prefix = namePrompt(0);
+      const first = SequencePages.allocate(pool, prefix.length);
+      index.publish(first, prefix);
+      first.release();
+      for (let round = 0; round < rounds; round++) index.open(prefix).release();
+      index.clear();
+      return rounds * 254;
+    },
+  },
+  // Prompts that nobody has asked for before are published and end; each takes its pages from the oldest ones.
+  {
+    id: 'prefix-evict',
+    run: (pool, rounds) => {
+      const index = indexOf(pool);
+      for (let round = 0; round < rounds; round++) {
+        const prefix = (manyPrompts[round % 256] ??= namePrompt(1 + (round % 256)));
+        const sequence = index.open(prefix);
+        sequence.append(prefix.length - sequence.length);
+        index.publish(sequence, prefix);
+        sequence.release();
+      }
+      return rounds * 256;
+    },
+  },
 ];
 
-/** Measures every mix, and the prefix index where the package has one. */
+/** More prompts than fit in the pool, so that in turn each has been evicted when it comes again. */
+const manyPrompts: PrefixChain[] = [];
+const indexes = new WeakMap<PagePool, PrefixIndex>();
+
+function indexOf(pool: PagePool): PrefixIndex {
+  const index = indexes.get(pool) ?? new PrefixIndex(pool);
+  indexes.set(pool, index);
+  return index;
+}
+
+/** The names of a prompt of 128 pages. */
+function namePrompt(topic: number): PrefixChain {
+  const tokens = Int32Array.from({ length: 128 * pageSize }, (_, index) => topic * 2048 + index);
+  return new PrefixChain({ model: 'benchmark', pageSize }, { tokens });
+}
+
+/** Measures every mix. */
 export async function benchAllocator({ size, runs, add, attempt }: KvContext): Promise<void> {
   const rounds = size === 'full' ? 400 : 10;
   for (const { id, run } of mixes) {

@@ -16,7 +16,7 @@ const bars: readonly Bar[] = [
   { id: /^kv-attention\/[\w.-]+\/int4\//, target: 0.8, ofDevice: true },
   { id: /^kv-transform\//, target: 0.9, ofDevice: true },
   { id: /^kv-swap\//, target: 0.9, ofDevice: true },
-  { id: /^allocator\/prefix/, target: 5 },
+  { id: /^allocator\/prefix-hash/, target: 5 },
   { id: /^allocator\//, target: 1 },
   { id: /^kv-requests-waste\//, target: 0.02 },
   { id: /^kv-requests-allocations\//, target: 0 },
