@@ -10,6 +10,7 @@ function sequenceOf(tokens: number) {
   const pool = new PagePool({ pages: 8, pageSize: 4 });
   const keeper = {
     copyPages: (copies: readonly PageCopy[]) => copied.push(...copies),
+    publish: () => 0,
     admit: (sequence: CacheSequence) => live.add(sequence),
     dismiss: (sequence: CacheSequence) => live.delete(sequence),
   };

@@ -11,6 +11,10 @@ import { kvAppend } from './ops/kv-append.js';
 import { defaultPageSize, PagePool, type PagePoolStatistics } from './page-pool.js';
 import { type LayerPages, PageMemory } from './page-memory.js';
 import { buildPageTable, type PageTableShape } from './page-table.js';
+import { PrefixChain, type PrefixOrigin } from './prefix-chain.js';
+import type { PrefixContent } from './prefix-content.js';
+import { type FindOptions, PrefixIndex, type PrefixStatistics } from './prefix-index.js';
+import type { PrefixPin } from './prefix-pin.js';
 import { SequencePages } from './sequence-pages.js';
 import type { CacheDType, PageLayout } from './storage-formats.js';
 
@@ -34,9 +38,13 @@ export interface CacheStatistics extends Occupancy {
   readonly bytes: {
     readonly total: number;
     readonly used: number;
+    /** Held by pages that no sequence holds but that can be found again. */
+    readonly cached: number;
     readonly perToken: number;
     readonly perPage: number;
   };
+  /** How much of the sequences opened with a prefix was there already. */
+  readonly prefixes: PrefixStatistics;
 }
 
 /**
@@ -53,10 +61,12 @@ export interface CacheStatistics extends Occupancy {
 export class PagedCache implements Disposable {
   readonly shape: Readonly<Required<CacheShape>>;
   readonly #pool: PagePool;
+  readonly #prefixes: PrefixIndex;
   readonly #memory: PageMemory;
   readonly #live = new Set<CacheSequence>();
   readonly #keeper: PageKeeper = {
     copyPages: (copies) => this.#memory.copyPages(copies),
+    publish: (sequence, prefix) => this.#prefixes.publish(sequence, prefix),
     admit: (sequence) => this.#live.add(sequence),
     dismiss: (sequence) => this.#live.delete(sequence),
   };
@@ -74,6 +84,7 @@ export class PagedCache implements Disposable {
     this.shape = Object.freeze({ layers, keyValueHeads, headSize, pageSize, dtype });
     checkedBytesPerToken(this.shape, 'PagedCache.create');
     this.#pool = new PagePool({ pages, pageSize });
+    this.#prefixes = new PrefixIndex(this.#pool);
     this.#memory = new PageMemory({ layers, keyValueHeads, headSize, pageSize, pages, dtype, layout, device });
   }
 
@@ -106,21 +117,79 @@ export class PagedCache implements Disposable {
     return this.#memory;
   }
 
-  /** Pages nobody holds. */
+  /** Pages with nothing worth keeping. */
   get freePages(): number {
     return this.#pool.free;
+  }
+
+  /** Pages that can be had now: free ones, and those that hold a prefix which nobody uses or has pinned. */
+  get availablePages(): number {
+    return this.#pool.available;
   }
 
   /**
    * A new sequence of `tokens` valid tokens, whose keys and values `append` must still write.
    * @returns the caller releases it
-   * @throws {CacheFullError} the pool has too few free pages
+   * @throws {CacheFullError} the pool has too few free and evictable pages
    * @throws {InvalidArgumentError} `tokens` is no count
    * @throws {DisposedError} the cache was disposed
    */
   allocateSequence(tokens: number): CacheSequence {
-    if (this.#memory.disposed) throw new DisposedError('paged cache', 'asked for a sequence');
+    this.#requireLive('asked for a sequence');
     return new CacheSequence(this.#keeper, SequencePages.allocate(this.#pool, tokens));
+  }
+
+  /**
+   * Names for the beginning of a sequence, in pages of this cache; go on with `append` as tokens come.
+   *
+   * @param origin - the model, and the salt of a tenant whose cache nobody else may share
+   * @param content - the first tokens, with the images that stand at some of them; default none
+   * @throws {InvalidArgumentError} a token is no id, or an image does not fit
+   */
+  prefix(origin: Omit<PrefixOrigin, 'pageSize'>, content?: PrefixContent): PrefixChain {
+    return new PrefixChain({ ...origin, pageSize: this.shape.pageSize }, content);
+  }
+
+  /**
+   * A new sequence that shares the pages which hold the beginning of `prefix`. Its `length` says how many tokens they
+   * hold, perhaps 0; `append` and compute the others, then `publish`. It takes no page.
+   *
+   * @param options.leaveLast - leave at least one token to compute; default true
+   * @returns the caller releases it
+   * @throws {InvalidArgumentError} the prefix has another page size
+   * @throws {DisposedError} the cache was disposed
+   */
+  openSequence(prefix: PrefixChain, options: FindOptions = {}): CacheSequence {
+    this.#requireLive('asked for a sequence');
+    return new CacheSequence(this.#keeper, this.#prefixes.open(prefix, options));
+  }
+
+  /**
+   * Tokens of `prefix` that `openSequence` would find now. Takes nothing and counts nothing.
+   * @throws {InvalidArgumentError} the prefix has another page size
+   */
+  reusableTokens(prefix: PrefixChain, options: FindOptions = {}): number {
+    return this.#prefixes.find(prefix, options).length * this.shape.pageSize;
+  }
+
+  /**
+   * Keeps the pages that hold the beginning of `prefix`, for example a system prompt, until the pin is released.
+   * @returns the caller releases it
+   * @throws {InvalidArgumentError} the prefix has another page size
+   * @throws {DisposedError} the cache was disposed
+   */
+  pin(prefix: PrefixChain): PrefixPin {
+    this.#requireLive('asked for a pin');
+    return this.#prefixes.pin(prefix);
+  }
+
+  /**
+   * Forgets every prefix that is not pinned, for example after the model's weights have changed. Sequences keep their
+   * pages.
+   * @returns pages forgotten
+   */
+  forgetPrefixes(): number {
+    return this.#prefixes.clear();
   }
 
   /**
@@ -211,14 +280,22 @@ export class PagedCache implements Disposable {
     return this.#memory.layer(index);
   }
 
+  /** Pages, bytes, waste and reuse at this moment. Takes time in proportion to the pages that sequences hold. */
   statistics(): CacheStatistics {
     const pages = this.#pool.statistics();
     const perToken = bytesPerToken(this.shape);
     const perPage = perToken * this.shape.pageSize;
     return {
       pages,
-      bytes: { total: pages.total * perPage, used: pages.used * perPage, perToken, perPage },
+      bytes: {
+        total: pages.total * perPage,
+        used: pages.used * perPage,
+        cached: pages.cached * perPage,
+        perToken,
+        perPage,
+      },
       ...measureOccupancy(this.#live, this.shape.pageSize),
+      prefixes: this.#prefixes.statistics(),
     };
   }
 
@@ -230,6 +307,10 @@ export class PagedCache implements Disposable {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #requireLive(use: string): void {
+    if (this.#memory.disposed) throw new DisposedError('paged cache', use);
   }
 
   #place(values: Int32Array, shape: readonly number[], out: Tensor | undefined): Tensor {
