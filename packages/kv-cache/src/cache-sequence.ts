@@ -1,7 +1,7 @@
 // A sequence of a PagedCache: the accounting of SequencePages, with the page copies done on the device at once.
 
 import type { PrefixChain } from './prefix-chain.js';
-import type { PageChange, PageCopy, SequencePages, Slot } from './sequence-pages.js';
+import type { PageChange, PageCopy, SequenceOutline, SequencePages, Slot } from './sequence-pages.js';
 import type { Window } from './window.js';
 
 /** What a sequence asks of the cache that its pages belong to. */
@@ -48,6 +48,14 @@ export class CacheSequence implements Disposable {
 
   get released(): boolean {
     return this.#accounting.released;
+  }
+
+  /**
+   * What is needed to make another sequence like it on other pages; for swaps and files.
+   * @throws {DisposedError} the sequence was released
+   */
+  outline(): SequenceOutline {
+    return this.#accounting.outline();
   }
 
   /**

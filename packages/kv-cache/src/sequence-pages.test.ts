@@ -145,6 +145,22 @@ describe('SequencePages', () => {
     expect(pool.references(0)).toBe(1);
   });
 
+  it('is made anew from its outline on other pages, with the gaps of a window and without what was reserved', () => {
+    const pool = poolOf(11);
+    const sequence = SequencePages.allocate(pool, 19);
+    sequence.reserve(30);
+    sequence.releaseOutside({ window: 6, sinks: 2 });
+    expect(sequence.pages).toEqual([0, -1, -1, 3, 4, 5, 6, 7]);
+    const outline = sequence.outline();
+    expect(outline).toMatchObject({ length: 19, held: [true, false, false, true, true] });
+    const twin = SequencePages.fromOutline(pool, outline, 'test');
+    expect(twin).toMatchObject({ length: 19, capacity: 20, pages: [1, -1, -1, 2, 8], published: 0 });
+    expect(() => twin.truncate(14)).toThrowError(InvalidArgumentError); // as with the first: a window would reach a gap
+    twin.truncate(18);
+    expect(() => SequencePages.fromOutline(pool, outline, 'test')).toThrowError('test: the page pool is full');
+    expect(pool.used).toBe(9);
+  });
+
   it('releases its last page first, so that the beginning stays cached longest', () => {
     const pool = poolOf(4);
     const sequence = SequencePages.allocate(pool, 12);

@@ -38,6 +38,14 @@ export interface Slot {
   readonly offset: number;
 }
 
+/** A sequence without its page numbers: what is needed to make another like it on other pages. */
+export interface SequenceOutline {
+  readonly length: number;
+  /** For each page that holds tokens, in order: whether it is there, and not given back by a window. */
+  readonly held: readonly boolean[];
+  readonly window: ReleasedPages;
+}
+
 const unchanged: PageChange = Object.freeze({ added: [], copies: [] });
 
 /**
@@ -99,6 +107,22 @@ export class SequencePages implements Disposable {
     return sequence;
   }
 
+  /**
+   * A new sequence on pages of its own, with the tokens and the given-back pages of an outline.
+   * @throws {CacheFullError} the pool has too few free and evictable pages
+   */
+  static fromOutline(pool: PagePool, { length, held, window }: SequenceOutline, caller: string): SequencePages {
+    pool.require(
+      held.reduce((count, isHeld) => count + (isHeld ? 1 : 0), 0),
+      caller,
+    );
+    const sequence = new SequencePages(pool);
+    sequence.#pages = held.map((isHeld) => (isHeld ? pool.allocate() : noPage));
+    sequence.#length = length;
+    sequence.#window = window;
+    return sequence;
+  }
+
   /** Valid tokens, counted from the first one even where a window has given pages back. */
   get length(): number {
     return this.#length;
@@ -116,6 +140,16 @@ export class SequencePages implements Disposable {
 
   get released(): boolean {
     return this.#released;
+  }
+
+  /**
+   * What is needed to make another sequence like it. Pages reserved ahead are not part of it.
+   * @throws {DisposedError} the sequence was released
+   */
+  outline(): SequenceOutline {
+    this.requireLive('SequencePages.outline');
+    const pages = this.#pages.slice(0, this.pool.pagesFor(this.#length));
+    return { length: this.#length, held: pages.map((page) => page !== noPage), window: this.#window };
   }
 
   /** Leading pages that a prefix index has dealt with; it moves on from here. */
