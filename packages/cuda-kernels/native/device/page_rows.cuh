@@ -1,64 +1,175 @@
-// Rows of pages between page memory [N, G, E] and a run of whole pages [M, N, E], shared by gather_pages and
-// scatter_pages. A row is what one page holds in one plane; it moves as words of 16 bytes, or what alignment leaves.
+// Walking over the key or value vectors of a batch: rows numbered by (batch, token, head), of which one side may lie in
+// pages that a table names. Kernels that move or convert rows (row_moves.cuh, vector_conversion.cuh) share it.
+//
+// A block takes a tile: some tokens by some heads of one batch row, near square, so that whichever of the two axes is
+// dense in memory, both the source and the target are walked in runs of several rows.
 
 #pragma once
 
-#include <cuda_runtime.h>
-
+#include <algorithm>
 #include <cstdint>
 
+#include "core/op_error.h"
 #include "core/tensor_view.h"
-#include "device/row_copy.cuh"
+#include "device/fast_division.cuh"
 
 namespace limen {
 
-// Distances in words of the kind that the kernel moves.
-struct PageRows {
-  int64_t words_per_row = 0;
-  int64_t planes = 0;     // N
-  int64_t pages = 0;      // G
-  int64_t run_page = 0;   // from one page of the run to the next
-  int64_t run_plane = 0;  // from one plane of a page of the run to the next
+// Which side lies in pages.
+enum class Paging { kNone, kTarget, kSource };
+
+// Where rows lie: the first one, and bytes between neighbours along each axis. `outer` is the axis of batch rows, or of
+// pages; `token` counts within it.
+struct RowSide {
+  char* data = nullptr;
+  int64_t outer = 0;
+  int64_t token = 0;
+  int64_t head = 0;
+
+  __device__ __forceinline__ char* row(uint32_t outer_index, uint32_t token_index, uint32_t head_index) const {
+    return data + outer_index * outer + token_index * token + head_index * head;
+  }
 };
 
-// Bytes of the words that both sides allow.
-inline int page_word_bytes(const TensorView& memory, const TensorView& run, int64_t element_bytes) {
-  uint64_t facts = address_of(memory.data) | address_of(run.data) | (memory.shape[2] * element_bytes);
-  if (run.shape[0] > 1) facts |= run.stride[0] * element_bytes;
-  if (run.shape[1] > 1) facts |= run.stride[1] * element_bytes;
-  return widest_word(facts);
+// A [.., tokens, heads, elements] view of rank 4 as a side; axes of size 1 count as dense.
+inline RowSide row_side(const TensorView& view) {
+  const int64_t bytes = static_cast<int64_t>(size_of(view.dtype));
+  RowSide side;
+  side.data = view.as<char>();
+  side.outer = view.shape[0] > 1 ? view.stride[0] * bytes : 0;
+  side.token = view.shape[1] > 1 ? view.stride[1] * bytes : 0;
+  side.head = view.shape[2] > 1 ? view.stride[2] * bytes : 0;
+  return side;
+}
+inline bool is_multiple(const RowSide& side, uint64_t bytes) {
+  const uint64_t facts = reinterpret_cast<uintptr_t>(side.data) | static_cast<uint64_t>(side.outer) |
+                         static_cast<uint64_t>(side.token) | static_cast<uint64_t>(side.head);
+  return facts % bytes == 0;
 }
 
-inline PageRows page_rows(const TensorView& memory, const TensorView& run, int64_t element_bytes, int word_bytes) {
+// What is to be done with a row.
+enum class RowAction { kSkip, kClear, kMove };
+
+struct RowPlace {
+  uint32_t source_outer, source_token, target_outer, target_token, head;
+  RowAction action;
+};
+
+struct RowTile {
+  uint32_t batch, first_token, first_head;
+  uint32_t length;  // tokens of this batch row that exist
+};
+
+struct PageRows {
+  uint32_t batches = 0, tokens = 0, heads = 0;
+  const int* lengths = nullptr;     // [batches], or null: all tokens exist
+  const int* page_table = nullptr;  // [batches, pages_per_sequence]
+  uint32_t pages_per_sequence = 0, pages = 0;
+  FastDivisor page_size;
+  // Tiles: rows of one are numbered with tokens inside heads, or heads inside tokens.
+  bool tokens_inside = false;
+  uint32_t tile_tokens = 1, tile_heads = 1;
+  FastDivisor tile_inner, token_tiles, head_tiles;
+
+  __host__ __device__ uint32_t tile_rows() const { return tile_tokens * tile_heads; }
+  int64_t tiles() const {
+    return static_cast<int64_t>(batches) * token_tiles.divisor() * head_tiles.divisor();
+  }
+
+  // Chooses tiles of at most `rows` rows. The axis whose rows lie closer together in the target goes inside.
+  void choose_tiles(uint32_t rows, const RowSide& target) {
+    tokens_inside = heads == 1 || (tokens > 1 && target.token < target.head);
+    const uint32_t inner = tokens_inside ? tokens : heads;
+    const uint32_t outer = tokens_inside ? heads : tokens;
+    uint32_t side = 1;
+    while (side * side < rows) side *= 2;
+    // A short axis leaves the rest of the tile to the other one; a long one is cut into equal pieces.
+    const auto cut = [](uint32_t size, uint32_t most) {
+      const uint32_t pieces = (size + most - 1) / most;
+      return (size + pieces - 1) / pieces;
+    };
+    uint32_t tile_in = cut(inner, std::max<uint32_t>(1, std::max(side, rows / std::max<uint32_t>(1, outer))));
+    tile_in = std::min(tile_in, rows);
+    const uint32_t tile_out = cut(outer, std::max<uint32_t>(1, rows / tile_in));
+    tile_tokens = tokens_inside ? tile_in : tile_out;
+    tile_heads = tokens_inside ? tile_out : tile_in;
+    tile_inner = FastDivisor(tile_in);
+    token_tiles = FastDivisor((static_cast<int64_t>(tokens) + tile_tokens - 1) / tile_tokens);
+    head_tiles = FastDivisor((static_cast<int64_t>(heads) + tile_heads - 1) / tile_heads);
+  }
+
+  __device__ __forceinline__ RowTile tile(uint32_t index) const {
+    RowTile tile;
+    uint32_t rest;
+    tile.first_head = head_tiles.divide(index, rest) * tile_heads;
+    tile.first_token = token_tiles.divide(rest, tile.batch) * tile_tokens;
+    tile.length = tokens;
+    if (lengths != nullptr) tile.length = static_cast<uint32_t>(max(0, min(lengths[tile.batch], static_cast<int>(tokens))));
+    return tile;
+  }
+
+  // Row `row` of a tile. Tokens that do not exist, and tokens of a page that is not in the pool, have no place in pages
+  // and are zeros outside of them.
+  template <Paging kPaging>
+  __device__ __forceinline__ RowPlace place(const RowTile& tile, uint32_t row) const {
+    uint32_t outer;
+    const uint32_t inner = tile_inner.divide(row, outer);
+    const uint32_t token = tile.first_token + (tokens_inside ? inner : outer);
+    RowPlace place;
+    place.head = tile.first_head + (tokens_inside ? outer : inner);
+    place.source_outer = place.target_outer = tile.batch;
+    place.source_token = place.target_token = token;
+    const bool exists = token < tile.length;
+    place.action = exists ? RowAction::kMove : kPaging == Paging::kTarget ? RowAction::kSkip : RowAction::kClear;
+    if (token >= tokens || place.head >= heads || outer >= (tokens_inside ? tile_heads : tile_tokens)) {
+      place.action = RowAction::kSkip;
+    }
+    if constexpr (kPaging != Paging::kNone) {
+      if (place.action == RowAction::kMove) {
+        uint32_t turn;
+        const uint32_t slot = page_size.divide(token, turn);
+        const int page =
+            turn < pages_per_sequence ? page_table[static_cast<int64_t>(tile.batch) * pages_per_sequence + turn] : -1;
+        if (page < 0 || page >= static_cast<int>(pages)) {
+          place.action = kPaging == Paging::kTarget ? RowAction::kSkip : RowAction::kClear;
+        } else if (kPaging == Paging::kTarget) {
+          place.target_outer = static_cast<uint32_t>(page);
+          place.target_token = slot;
+        } else {
+          place.source_outer = static_cast<uint32_t>(page);
+          place.source_token = slot;
+        }
+      }
+    }
+    return place;
+  }
+};
+
+// Sizes as the kernels count them.
+inline uint32_t row_count(const char* op, const char* what, int64_t count) {
+  if (count < (int64_t{1} << 31)) return static_cast<uint32_t>(count);
+  throw OpError("SHAPE_MISMATCH", std::string(op) + ": " + what + " is too large: expected fewer than 2^31, got " +
+                                      std::to_string(count) + ". Split the call.");
+}
+
+// Rows of a contiguous [B, S, K, D] side.
+inline PageRows rows_of(const char* op, const TensorView& view) {
   PageRows rows;
-  rows.words_per_row = memory.shape[2] * element_bytes / word_bytes;
-  rows.planes = memory.shape[0];
-  rows.pages = memory.shape[1];
-  rows.run_page = run.stride[0] * element_bytes / word_bytes;
-  rows.run_plane = run.stride[1] * element_bytes / word_bytes;
+  rows.batches = row_count(op, "the first axis", view.shape[0]);
+  rows.tokens = row_count(op, "the second axis", view.shape[1]);
+  rows.heads = row_count(op, "the third axis", view.shape[2]);
   return rows;
 }
-
-// Where one word of the run lies: which page of the run it is of, and its place on either side. `memory` is negative
-// when the page does not exist.
-struct WordPlace {
-  int64_t memory;
-  int64_t run;
-};
-
-// `item` counts the words of the run, page by page and plane by plane.
-template <typename Index>
-__device__ __forceinline__ WordPlace place_word(const PageRows& rows, const int32_t* __restrict__ index, Index item) {
-  const Index words = static_cast<Index>(rows.words_per_row);
-  const Index planes = static_cast<Index>(rows.planes);
-  const Index row = item / words;
-  const Index m = row / planes;
-  const auto word = static_cast<int64_t>(item - row * words);
-  const auto plane = static_cast<int64_t>(row - m * planes);
-  const int64_t page = index[m];
-  const bool exists = page >= 0 && page < rows.pages;
-  return {exists ? (plane * rows.pages + page) * rows.words_per_row + word : -1,
-          static_cast<int64_t>(m) * rows.run_page + plane * rows.run_plane + word};
+// The same between that side and pages [G, P, K, E].
+inline PageRows rows_in_pages(const char* op, const TensorView& view, const TensorView& pages,
+                              const TensorView& page_table, const TensorView& lengths) {
+  PageRows rows = rows_of(op, view);
+  rows.lengths = lengths.as<const int>();
+  rows.page_table = page_table.as<const int>();
+  rows.pages_per_sequence = row_count(op, "the page table", page_table.shape[1]);
+  rows.pages = row_count(op, "the pool", pages.shape[0]);
+  rows.page_size = FastDivisor(std::max<int64_t>(1, row_count(op, "the page", pages.shape[1])));
+  return rows;
 }
 
 }  // namespace limen
