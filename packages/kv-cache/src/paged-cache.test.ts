@@ -1,9 +1,10 @@
 import { fromArray, InvalidArgumentError, leakReport, read, ShapeMismatchError, type Tensor } from '@limen/tensor';
 import { describe, expect, it } from 'vitest';
 
+import type { PagedCacheOptions } from './cache-options.js';
 import type { CacheSequence } from './cache-sequence.js';
 import { CacheFullError } from './errors/cache-full-error.js';
-import { PagedCache, type PagedCacheOptions } from './paged-cache.js';
+import { PagedCache } from './paged-cache.js';
 
 const small = { layers: 2, keyValueHeads: 2, headSize: 3, pageSize: 4, pages: 8, dtype: 'f32' } as const;
 const width = small.keyValueHeads * small.headSize;

@@ -3,49 +3,24 @@
 import { type DeviceName, DisposedError, fromArray, type Tensor, write } from '@limen/tensor';
 
 import { requireCount } from './argument-checks.js';
+import type { CacheStatistics, PagedCacheOptions, TableOptions } from './cache-options.js';
 import { bytesPerToken, checkedBytesPerToken, type CacheShape } from './cache-plan.js';
 import { CacheSequence, type PageKeeper } from './cache-sequence.js';
-import { measureOccupancy, type Occupancy } from './occupancy.js';
+import { measureOccupancy } from './occupancy.js';
 import { attentionDecodePaged } from './ops/attention-decode-paged.js';
 import { kvAppend } from './ops/kv-append.js';
-import { defaultPageSize, PagePool, type PagePoolStatistics } from './page-pool.js';
+import { HostTier, type PageOwner } from './host-tier/host-tier.js';
+import { type SaveOptions, type SequenceFileOptions, SequenceFiles } from './host-tier/sequence-files.js';
+import type { SwappedSequence } from './host-tier/swapped-sequence.js';
+import { defaultPageSize, PagePool } from './page-pool.js';
 import { type LayerPages, PageMemory } from './page-memory.js';
-import { buildPageTable, type PageTableShape } from './page-table.js';
+import { buildPageTable } from './page-table.js';
 import { PrefixChain, type PrefixOrigin } from './prefix-chain.js';
 import type { PrefixContent } from './prefix-content.js';
-import { type FindOptions, PrefixIndex, type PrefixStatistics } from './prefix-index.js';
+import { type FindOptions, PrefixIndex } from './prefix-index.js';
 import type { PrefixPin } from './prefix-pin.js';
 import { SequencePages } from './sequence-pages.js';
 import type { CacheDType, PageLayout } from './storage-formats.js';
-
-/** What a cache is made of. Sizes as in `planCache`, which turns a memory budget into `pages`. */
-export interface PagedCacheOptions extends CacheShape {
-  readonly pages: number;
-  /** Order of axes inside a page; default `'NHD'`. */
-  readonly layout?: PageLayout;
-  /** `'cpu'` (default), `'cuda'`, `'cuda:N'`. */
-  readonly device?: string;
-}
-
-/** Shape of a table, or an i32 tensor of that shape to write it into, such as a static input of a captured step. */
-export interface TableOptions extends PageTableShape {
-  readonly out?: Tensor;
-}
-
-/** A cache at one moment. */
-export interface CacheStatistics extends Occupancy {
-  readonly pages: PagePoolStatistics;
-  readonly bytes: {
-    readonly total: number;
-    readonly used: number;
-    /** Held by pages that no sequence holds but that can be found again. */
-    readonly cached: number;
-    readonly perToken: number;
-    readonly perPage: number;
-  };
-  /** How much of the sequences opened with a prefix was there already. */
-  readonly prefixes: PrefixStatistics;
-}
 
 /**
  * Keys and values of many sequences in pages of one pool.
@@ -63,6 +38,8 @@ export class PagedCache implements Disposable {
   readonly #pool: PagePool;
   readonly #prefixes: PrefixIndex;
   readonly #memory: PageMemory;
+  readonly #host: HostTier;
+  readonly #files: SequenceFiles;
   readonly #live = new Set<CacheSequence>();
   readonly #keeper: PageKeeper = {
     copyPages: (copies) => this.#memory.copyPages(copies),
@@ -80,12 +57,22 @@ export class PagedCache implements Disposable {
     pages,
     layout = 'NHD',
     device = 'cpu',
+    hostBytes = 0,
   }: PagedCacheOptions) {
     this.shape = Object.freeze({ layers, keyValueHeads, headSize, pageSize, dtype });
     checkedBytesPerToken(this.shape, 'PagedCache.create');
     this.#pool = new PagePool({ pages, pageSize });
     this.#prefixes = new PrefixIndex(this.#pool);
     this.#memory = new PageMemory({ layers, keyValueHeads, headSize, pageSize, pages, dtype, layout, device });
+    const owner: PageOwner = {
+      memory: this.#memory,
+      pool: this.#pool,
+      remake: (outline, caller) =>
+        new CacheSequence(this.#keeper, SequencePages.fromOutline(this.#pool, outline, caller)),
+      owns: (sequence) => this.#live.has(sequence),
+    };
+    this.#host = new HostTier(owner, hostBytes);
+    this.#files = new SequenceFiles(owner);
   }
 
   /**
@@ -296,11 +283,81 @@ export class PagedCache implements Disposable {
       },
       ...measureOccupancy(this.#live, this.shape.pageSize),
       prefixes: this.#prefixes.statistics(),
+      host: this.#host.statistics(),
     };
   }
 
-  /** Releases every sequence, then the memory. */
+  /**
+   * Moves a sequence to host memory, beside the work of the ops, and gives its pages back as they leave. The sequence is
+   * released at the call. Pages that other sequences hold are copied and stay theirs.
+   *
+   * @returns when its bytes are in host memory; the caller swaps it in or disposes it
+   * @throws {HostBudgetError} `hostBytes` leaves too little; nothing has changed
+   * @throws {CaptureViolationError} a capture is under way; nothing has changed
+   * @throws {OutOfMemoryError} the device has no room for the two buffers that swaps share; nothing has changed
+   * @throws {InvalidArgumentError} the sequence is of another cache
+   * @throws {DisposedError} the sequence was released, or the cache disposed
+   */
+  swapOut(sequence: CacheSequence): Promise<SwappedSequence> {
+    return this.#host.swapOut(sequence);
+  }
+
+  /**
+   * Brings a swapped sequence back, on pages that are free now. It holds the same tokens, with the gaps of its window;
+   * it shares no page, and is published anew by `publish`.
+   *
+   * @returns when its bytes are in their pages; the caller releases it
+   * @throws {CacheFullError} too few pages are free and evictable; nothing has changed
+   * @throws {CaptureViolationError} a capture is under way; nothing has changed
+   * @throws {InvalidArgumentError} `swapped` is not held by this cache
+   * @throws {DisposedError} the cache was disposed
+   */
+  swapIn(swapped: SwappedSequence): Promise<CacheSequence> {
+    return this.#host.swapIn(swapped);
+  }
+
+  /**
+   * Takes the buffers and the host memory for swaps of `bytes` bytes now, rather than with the first swaps: page-locked
+   * memory takes the system a while.
+   * @param bytes - at most `hostBytes` counts
+   */
+  reserveHost(bytes: number): void {
+    this.#host.reserve(bytes);
+  }
+
+  /**
+   * Writes the tokens of a sequence to a file, which appears under its name complete or not at all. The sequence stays;
+   * it may grow meanwhile, and what it gains is not saved.
+   *
+   * @returns bytes of keys, values and scales written
+   * @throws {CacheFileError} `CACHE_FILE_NOT_WRITTEN`
+   * @throws {InvalidArgumentError} the sequence is of another cache, a window has given pages of it back, or the metadata
+   * are not strings
+   * @throws {CaptureViolationError} a capture is under way
+   * @throws {DisposedError} the sequence was released, or the cache disposed
+   */
+  saveSequence(sequence: CacheSequence, path: string, options: SaveOptions = {}): Promise<number> {
+    return this.#files.save(sequence, path, options);
+  }
+
+  /**
+   * A sequence with the tokens of a file, which a cache of the same model and storage format saved; page size and layout
+   * may differ. The file is believed only when its checksum is right.
+   *
+   * @returns the caller releases it
+   * @throws {CacheFileError} the file is not whole, not of this shape, or not to be read; nothing has changed
+   * @throws {CacheFullError} too few pages are free and evictable; nothing has changed
+   * @throws {CaptureViolationError} a capture is under way
+   * @throws {DisposedError} the cache was disposed
+   */
+  restoreSequence(path: string, options: SequenceFileOptions = {}): Promise<CacheSequence> {
+    return this.#files.restore(path, options);
+  }
+
+  /** Releases every sequence, held or swapped, then the memory. */
   dispose(): void {
+    this.#host[Symbol.dispose]();
+    this.#files[Symbol.dispose]();
     for (const sequence of [...this.#live]) sequence.release();
     this.#memory.dispose();
   }

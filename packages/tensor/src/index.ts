@@ -43,6 +43,7 @@ export { SafetensorsError, type SafetensorsErrorCode } from './errors/safetensor
 export { type ByteFile, type ByteFileOptions, openByteFile } from './safetensors/byte-file.js';
 export { type CheckpointOptions, openCheckpoint } from './safetensors/checkpoint.js';
 export { openSafetensors, type SafetensorsFile } from './safetensors/safetensors-file.js';
+export { parseStrictJson, type StrictJsonProblem, type StrictJsonResult } from './safetensors/strict-json.js';
 export {
   type StoredDType,
   storedBytesOf,
