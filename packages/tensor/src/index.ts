@@ -25,6 +25,7 @@ export { fromFloat16Bits, fromFloat8Bits, toFloat16Bits, toFloat8Bits } from './
 export {
   type AttributeValue,
   choice,
+  type ContractProblem,
   type HostArray,
   type Layout,
   type OpDeclaration,
@@ -33,6 +34,7 @@ export {
 export { setOpLog } from './op-log.js';
 export * from './ops/index.js';
 export { record } from './record.js';
+export { checkRotary, rotaryAngle } from './rotary.js';
 export { Scope, scoped } from './scope.js';
 export { allocateHostBuffer, openSideStream, requireNoCapture } from './side-stream.js';
 export { type LeakReportEntry, leakReport, trackLeaks } from './storage.js';

@@ -38,4 +38,14 @@ struct TensorView {
   }
 };
 
+// Whether every run along the last axis starts on a multiple of `bytes`.
+inline bool rows_stand_on(const TensorView& view, int64_t bytes) {
+  if (reinterpret_cast<uintptr_t>(view.data) % static_cast<uintptr_t>(bytes) != 0) return false;
+  const int64_t size = static_cast<int64_t>(size_of(view.dtype));
+  for (int axis = 0; axis + 1 < view.rank; ++axis) {
+    if (view.shape[axis] > 1 && view.stride[axis] * size % bytes != 0) return false;
+  }
+  return true;
+}
+
 }  // namespace limen

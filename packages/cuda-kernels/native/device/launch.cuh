@@ -23,6 +23,7 @@ struct Launch {
   size_t shared_bytes = 0;
   cudaStream_t stream = nullptr;
   bool overlap = false;  // the kernel calls wait_for_upstream()
+  unsigned cluster = 1;  // blocks along x that run together and see each other's shared memory (sm_90 and later)
 };
 
 template <typename... Parameters, typename... Arguments>
@@ -37,12 +38,21 @@ void launch_kernel(const Launch& launch, void (*kernel)(Parameters...), Argument
   config.blockDim = launch.block;
   config.dynamicSmemBytes = launch.shared_bytes;
   config.stream = launch.stream;
-  cudaLaunchAttribute attribute = {};
+  cudaLaunchAttribute attributes[2] = {};
+  config.attrs = attributes;
   if (kProgrammaticOverlap && launch.overlap) {
+    cudaLaunchAttribute& attribute = attributes[config.numAttrs++];
     attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     attribute.val.programmaticStreamSerializationAllowed = 1;
-    config.attrs = &attribute;
-    config.numAttrs = 1;
+  }
+  if (launch.cluster > 1) {
+    if (launch.cluster > 8) {  // more than every device must offer: the kernel has to ask
+      LIMEN_CUDA_CHECK(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                                            cudaFuncAttributeNonPortableClusterSizeAllowed, 1));
+    }
+    cudaLaunchAttribute& attribute = attributes[config.numAttrs++];
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim = {launch.cluster, 1, 1};
   }
   LIMEN_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(std::forward<Arguments>(arguments))...));
 }

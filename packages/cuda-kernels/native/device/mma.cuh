@@ -53,4 +53,12 @@ __device__ __forceinline__ void load_matrices_transposed(uint32_t (&words)[4], c
                : "memory");
 }
 
+// An 8×8 matrix of 16-bit values, two to a lane, transposed in registers: lane 4·g + t gives row g, columns 2t, 2t+1,
+// and receives column g, rows 2t, 2t+1. Turns the layout of D into that of B.
+__device__ __forceinline__ uint32_t transpose_matrix(uint32_t word) {
+  uint32_t transposed;
+  asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(transposed) : "r"(word));
+  return transposed;
+}
+
 }  // namespace limen

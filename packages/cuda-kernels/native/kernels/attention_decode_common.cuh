@@ -1,36 +1,72 @@
-// What the paged decode kernels share: their arguments, how keys are split over blocks, and the merge of the splits.
+// What the paged decode kernels share: their arguments, which keys a sequence sees, how keys are split over blocks, and
+// the merge of the splits.
 
 #pragma once
 
 #include <cstdint>
 
+#include "core/dtype.h"
 #include "device/convert.cuh"
 #include "device/launch.cuh"
 #include "device/reduce.cuh"
 
 namespace limen {
 
-template <typename T>
+// Which keys a launch covers. Rows that share a prefix read it together in one launch and their own keys in another.
+enum class DecodePart { kAll, kPrefix, kRest };
+
+// One kind of page memory, keys or values, as the logical [G, P, K, E]. Strides in bytes.
+struct PageView {
+  const char* data;
+  const char* scales;  // four bytes for each vector; null for formats without
+  int64_t page, slot, head;
+  int64_t scale_page, scale_slot, scale_head;
+
+  __device__ const char* vector(int64_t page_index, int slot_index, int head_index) const {
+    return data + page_index * page + slot_index * slot + head_index * head;
+  }
+  __device__ const char* scale(int64_t page_index, int slot_index, int head_index) const {
+    return scales + page_index * scale_page + slot_index * scale_slot + head_index * scale_head;
+  }
+};
+
 struct DecodeArguments {
-  const T* q;            // [B, H, D], D contiguous
-  const T* key_pages;    // [G, P, K, D]
-  const T* value_pages;  // [G, P, K, D]
-  const int* page_table;  // [B, M]
-  const int* lengths;    // [B]
-  T* y;                  // [B, H, D]
-  float* partial;        // [B, H, splits, D] sums, then [B, H, splits, 2] maximum and total; unused with one split
-  int64_t q_batch, q_head;
-  int batches, heads, key_heads, head_size, page_size, pages_per_sequence, splits;
-  int page_shift;  // log2 of page_size, or −1
+  const void* q;  // [B, H, D], D contiguous
+  PageView keys, values;
+  const int* page_table;      // [B, M]
+  const int* lengths;         // [B]
+  const int* prefix_lengths;  // [B / rows], or null
+  void* y;                    // [B, H, D]
+  float* partial;  // [B, H, splits, D] sums, then [B, H, splits, 2] maximum and total; unused when a launch merges itself
+  int64_t q_batch, q_head;  // in elements
+  int batches, heads, key_heads, head_size, page_size, pages_per_sequence;
+  int page_shift;            // log2 of page_size, or −1
+  int window, sinks;         // window 0: every key is seen
+  int rows;                  // sequences that share a prefix; 1 without
+  int splits, first_split;   // of partial in all, and where this launch's begin
+  int launch_splits;         // of this launch
+  DecodePart part;
   float scale;
+  DType q_type;
 
   __device__ int length_of(int batch) const { return max(0, min(lengths[batch], pages_per_sequence * page_size)); }
-  // First element of head `key_head` of the key (or value) at `position`, as an offset into the pages.
-  __device__ int64_t offset_of(const int* table, int position, int key_head) const {
+  __device__ int prefix_of(int batch) const {
+    return prefix_lengths == nullptr ? 0 : max(0, min(prefix_lengths[batch / rows], length_of(batch)));
+  }
+  // Seen keys are numbered without gaps: the sinks, then the window.
+  __device__ int seen_of(int length) const { return window > 0 ? min(length, sinks + window) : length; }
+  __device__ int position_of(int seen_key, int hidden) const { return seen_key < sinks ? seen_key : seen_key + hidden; }
+  // The seen keys [begin, end) of a row that this launch covers.
+  __device__ int begin_of(int batch) const { return part == DecodePart::kRest ? prefix_of(batch) : 0; }
+  __device__ int end_of(int batch) const {
+    return part == DecodePart::kPrefix ? prefix_of(batch) : seen_of(length_of(batch));
+  }
+  __device__ int page_of(int batch, int position, int& slot) const {
     // Pages of a power of two are the rule, and a division per key would cost more than the key's arithmetic.
-    const int page = page_shift >= 0 ? position >> page_shift : position / page_size;
-    const int64_t slot = static_cast<int64_t>(table[page]) * page_size + (position - page * page_size);
-    return (slot * key_heads + key_head) * head_size;
+    const int place = page_shift >= 0 ? position >> page_shift : position / page_size;
+    slot = position - place * page_size;
+    // A released page is −1; it is never seen, but its number must not become an address.
+    return max(0, page_table[static_cast<int64_t>(batch) * pages_per_sequence + place]);
   }
   __device__ float* sums(int batch, int head, int split) const {
     return partial + ((static_cast<int64_t>(batch) * heads + head) * splits + split) * head_size;
@@ -39,63 +75,60 @@ struct DecodeArguments {
     float* const base = partial + static_cast<int64_t>(batches) * heads * splits * head_size;
     return base + ((static_cast<int64_t>(batch) * heads + head) * splits + split) * 2;
   }
+  __device__ void store(int batch, int head, int d, float value) const {
+    const int64_t index = (static_cast<int64_t>(batch) * heads + head) * head_size + d;
+    if (q_type == DType::kF32) {
+      static_cast<float*>(y)[index] = value;
+    } else if (q_type == DType::kF16) {
+      static_cast<__half*>(y)[index] = from_float<__half>(value);
+    } else {
+      static_cast<__nv_bfloat16*>(y)[index] = from_float<__nv_bfloat16>(value);
+    }
+  }
 };
 
-// Keys per split, the same for the split and the merge kernel: an even share, in multiples of the 32 keys that a
-// block of the fast kernel loads at once.
-__device__ __forceinline__ int keys_per_split(int length, int splits) {
-  return ((length + splits - 1) / splits + 31) / 32 * 32;
+// Seen keys [first, last) of one split: an even share in multiples of `step`, the keys a block takes at once.
+struct KeyRange {
+  int first, last;
+};
+__device__ __forceinline__ KeyRange share_of_split(int begin, int end, int split, int splits, int step) {
+  const int count = max(0, end - begin);
+  const int share = ((count + splits - 1) / splits + step - 1) / step * step;
+  const int first = min(begin + split * share, end);
+  return {first, max(first, min(first + share, end))};
 }
 
-// Stores one share of one head: final when there is a single split, else for the merge.
-template <typename T>
-__device__ __forceinline__ void store_share(const DecodeArguments<T>& a, int batch, int head, int split, int d,
-                                            float sum, float highest, float total) {
-  if (a.splits == 1) {
-    const float inverse = total > 0.0f ? 1.0f / total : 0.0f;
-    a.y[(static_cast<int64_t>(batch) * a.heads + head) * a.head_size + d] = from_float<T>(sum * inverse);
-    return;
-  }
-  a.sums(batch, head, split)[d] = sum;
-  if (d == 0) {
-    a.weights(batch, head, split)[0] = highest;
-    a.weights(batch, head, split)[1] = total;
-  }
-}
-
-// Block ↔ one head of one sequence; thread ↔ values d, d + 128, … Reads only the shares that hold keys.
-template <typename T>
-__global__ void __launch_bounds__(128) attention_decode_merge_kernel(const DecodeArguments<T> a) {
+// Block ↔ one head of one sequence; thread ↔ values d, d + kThreads, …
+template <int kThreads>
+__global__ void __launch_bounds__(kThreads) attention_decode_merge_kernel(const DecodeArguments a) {
   wait_for_upstream();
   const int head = blockIdx.x, batch = blockIdx.y;
-  const int length = a.length_of(batch);
-  const int share = keys_per_split(length, a.splits);
-  const int used = share == 0 ? 0 : (length + share - 1) / share;
   float highest = -INFINITY;
-  for (int split = 0; split < used; ++split) highest = fmaxf(highest, a.weights(batch, head, split)[0]);
+  for (int split = 0; split < a.splits; ++split) highest = fmaxf(highest, a.weights(batch, head, split)[0]);
+  const float base = highest == -INFINITY ? 0.0f : highest;
   float total = 0.0f;
-  for (int split = 0; split < used; ++split) {
+  for (int split = 0; split < a.splits; ++split) {
     const float* weight = a.weights(batch, head, split);
-    total += weight[1] * exp2f(weight[0] - highest);
+    total += weight[1] * exp2f(weight[0] - base);
   }
   const float inverse = total > 0.0f ? 1.0f / total : 0.0f;
-  for (int d = threadIdx.x; d < a.head_size; d += 128) {
+  for (int d = threadIdx.x; d < a.head_size; d += kThreads) {
     float sum = 0.0f;
-    for (int split = 0; split < used; ++split) {
-      sum += a.sums(batch, head, split)[d] * exp2f(a.weights(batch, head, split)[0] - highest);
+    for (int split = 0; split < a.splits; ++split) {
+      const float keep = exp2f(a.weights(batch, head, split)[0] - base);
+      if (keep > 0.0f) sum += a.sums(batch, head, split)[d] * keep;  // a split without keys has stored no sums
     }
-    a.y[(static_cast<int64_t>(batch) * a.heads + head) * a.head_size + d] = from_float<T>(sum * inverse);
+    a.store(batch, head, d, sum * inverse);
   }
 }
 
-template <typename T>
-void launch_decode_merge(const DecodeArguments<T>& arguments, cudaStream_t stream) {
+inline void launch_decode_merge(const DecodeArguments& arguments, cudaStream_t stream) {
   Launch launch;
   launch.grid = dim3(arguments.heads, arguments.batches);
   launch.block = dim3(128);
   launch.stream = stream;
   launch.overlap = true;
-  launch_kernel(launch, attention_decode_merge_kernel<T>, arguments);
+  launch_kernel(launch, attention_decode_merge_kernel<128>, arguments);
 }
 
 }  // namespace limen

@@ -62,6 +62,56 @@ export default opCases(attentionDecodePaged, {
       values: { pageTable: pages(2), lengths: [0, 7] },
     },
     { shapes: { q: [0, 2, 16], keyPages: [2, 4, 2, 16], pageTable: [0, 1] } },
+    // Sixteen queries on one key head, ragged in every way; splits merge in a cluster, then through the workspace.
+    {
+      shapes: { q: [9, 32, 128], keyPages: [90, 16, 2, 128], pageTable: [9, 10] },
+      values: { pageTable: pages(90), lengths: [160, 1, 0, 16, 17, 33, 159, 64, 100] },
+    },
+    {
+      shapes: { q: [1, 20, 64], keyPages: [70, 16, 1, 64], pageTable: [1, 70] },
+      values: { pageTable: pages(70), lengths: [1111] },
+    },
+    // Multi-head at the size of Janus, few and many sequences.
+    {
+      shapes: { q: [1, 32, 128], keyPages: [33, 16, 32, 128], pageTable: [1, 33] },
+      values: { pageTable: pages(33), lengths: [517] },
+      dtypes: ['bf16'],
+    },
+    {
+      shapes: { q: [3, 8, 256], keyPages: [20, 32, 8, 256], pageTable: [3, 6] },
+      values: { pageTable: pages(20), lengths: [190, 31, 64] },
+    },
+    // A window behind sinks: released pages (−1) lie between them.
+    {
+      shapes: { q: [2, 4, 64], keyPages: [12, 4, 2, 64], pageTable: [2, 10] },
+      attributes: { window: 9, sinks: 3 },
+      values: {
+        pageTable: [0, -1, -1, 3, 4, 5, 6, 11, 11, 11, 7, 8, 9, -1, -1, -1, -1, -1, -1, -1],
+        lengths: [25, 11],
+      },
+    },
+    {
+      shapes: { q: [2, 2, 20], keyPages: [6, 5, 1, 20], pageTable: [2, 3] },
+      attributes: { window: 4 },
+      values: { pageTable: [-1, 1, 2, 3, 4, 5], lengths: [13, 3] },
+    },
+    // Prefixes: two groups of three; one longer than some of its rows; then eleven rows over one prefix.
+    {
+      shapes: { q: [6, 4, 128], keyPages: [16, 16, 2, 128], pageTable: [6, 4], prefixLengths: [2] },
+      values: {
+        pageTable: [0, 1, 2, 3, 0, 1, 4, 5, 0, 1, 6, 7, 8, 9, 10, 11, 8, 9, 12, 13, 8, 9, 14, 15],
+        lengths: [60, 33, 0, 64, 32, 47],
+        prefixLengths: [32, 32],
+      },
+    },
+    {
+      shapes: { q: [11, 2, 64], keyPages: [24, 8, 2, 64], pageTable: [11, 3], prefixLengths: [1] },
+      values: {
+        pageTable: Array.from({ length: 33 }, (_, index) => (index % 3 < 2 ? index % 3 : 2 + Math.floor(index / 3))),
+        lengths: [17, 18, 19, 20, 21, 22, 23, 24, 5, 16, 0],
+        prefixLengths: [16],
+      },
+    },
   ],
   rejects: [
     {
@@ -81,6 +131,17 @@ export default opCases(attentionDecodePaged, {
     },
     {
       shapes: { q: [1, 2, 8], keyPages: [1, 4, 2, 8], pageTable: [2, 1] },
+      values: { pageTable: 0, lengths: 1 },
+      throws: 'SHAPE_MISMATCH',
+    },
+    {
+      shapes: { q: [3, 2, 8], keyPages: [1, 4, 2, 8], pageTable: [3, 1], prefixLengths: [2] },
+      values: { pageTable: 0, lengths: 1, prefixLengths: 1 },
+      throws: 'SHAPE_MISMATCH',
+    },
+    {
+      shapes: { q: [1, 2, 8], keyPages: [1, 4, 2, 8], pageTable: [1, 1] },
+      attributes: { window: -1 },
       values: { pageTable: 0, lengths: 1 },
       throws: 'SHAPE_MISMATCH',
     },

@@ -1,0 +1,111 @@
+// Stored keys and values → words of tensor-core fragments, for every storage format of the cache.
+//
+// A fragment word holds two values. Which two of a lane's values meet in which word is free, as long as the other
+// operand pairs its values alike (keys: element_of), or the result is read back in the same order (values).
+// Scales are not applied here: a key's scale belongs to its score, a value's to its weight, one multiplication for
+// a whole vector.
+
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <cstdint>
+
+#include "device/int8.cuh"
+
+namespace limen {
+
+enum class ScaleKind { kNone, kFactor, kFactorAndLowest };
+
+// Format ↔ element type of the tensor cores, bits as stored, scales beside each vector.
+struct PagesBF16 {
+  using Compute = __nv_bfloat16;
+  static constexpr int kBits = 16;
+  static constexpr ScaleKind kScale = ScaleKind::kNone;
+};
+struct PagesF16 {
+  using Compute = __half;
+  static constexpr int kBits = 16;
+  static constexpr ScaleKind kScale = ScaleKind::kNone;
+};
+struct PagesFp8 {
+  using Compute = __half;
+  static constexpr int kBits = 8;
+  static constexpr ScaleKind kScale = ScaleKind::kFactor;
+  // Two e4m3 bytes → two halves, exactly.
+  static __device__ __forceinline__ uint32_t widen(uint32_t two_bytes) {
+    const __half2_raw pair = __nv_cvt_fp8x2_to_halfraw2(static_cast<__nv_fp8x2_storage_t>(two_bytes), __NV_E4M3);
+    return static_cast<uint32_t>(pair.x) | static_cast<uint32_t>(pair.y) << 16;
+  }
+  static __device__ __forceinline__ void widen4(uint32_t word, uint32_t& low, uint32_t& high) {
+    low = widen(word & 0xffffu);
+    high = widen(word >> 16);
+  }
+};
+struct PagesInt8 {
+  using Compute = __half;
+  static constexpr int kBits = 8;
+  static constexpr ScaleKind kScale = ScaleKind::kFactor;
+  static __device__ __forceinline__ void widen4(uint32_t word, uint32_t& low, uint32_t& high) {
+    unpack_int8x4_pairs<__half>(word, low, high);
+  }
+};
+struct PagesInt4 {
+  using Compute = __half;
+  static constexpr int kBits = 4;
+  static constexpr ScaleKind kScale = ScaleKind::kFactorAndLowest;
+  // The lowest nibble of each half-word → two halves: a nibble in the mantissa of 1024 is 1024 plus the nibble.
+  static __device__ __forceinline__ uint32_t widen(uint32_t word) {
+    const uint32_t biased = (word & 0x000f000fu) | 0x64006400u;
+    const __half2 pair = __hsub2(*reinterpret_cast<const __half2*>(&biased), __float2half2_rn(1024.0f));
+    return *reinterpret_cast<const uint32_t*>(&pair);
+  }
+};
+
+// Where, among the contiguous elements a lane loaded, the `half` of word `word` (0, 1) of k-step `step` stands.
+template <typename Format>
+__device__ __forceinline__ constexpr int element_of(int step, int word, int half) {
+  if (Format::kBits == 4) return step / 2 * 8 + step % 2 * 2 + word + 4 * half;
+  return 4 * step + 2 * word + half;
+}
+
+// Words 0 and 1 of k-step `step` of a key, from the words the lane loaded.
+template <typename Format>
+__device__ __forceinline__ void key_words(const uint32_t* raw, int step, uint32_t& low, uint32_t& high) {
+  if constexpr (Format::kBits == 16) {
+    low = raw[2 * step];
+    high = raw[2 * step + 1];
+  } else if constexpr (Format::kBits == 8) {
+    Format::widen4(raw[step], low, high);
+  } else {
+    const uint32_t word = raw[step / 2] >> (step % 2 * 8);
+    low = Format::widen(word);
+    high = Format::widen(word >> 4);
+  }
+}
+
+// Elements held by one word of storage.
+template <typename Format>
+inline constexpr int kPerWord = 32 / Format::kBits;
+
+// One word of storage of each of two keys → for each of its elements the pair (first key, second key).
+template <typename Format>
+__device__ __forceinline__ void value_pairs(uint32_t first, uint32_t second, uint32_t (&pairs)[kPerWord<Format>]) {
+  if constexpr (Format::kBits == 16) {
+    pairs[0] = __byte_perm(first, second, 0x5410);
+    pairs[1] = __byte_perm(first, second, 0x7632);
+  } else if constexpr (Format::kBits == 8) {
+    Format::widen4(__byte_perm(first, second, 0x5140), pairs[0], pairs[1]);
+    Format::widen4(__byte_perm(first, second, 0x7362), pairs[2], pairs[3]);
+  } else {
+    const uint32_t low = __byte_perm(first, second, 0x5410), high = __byte_perm(first, second, 0x7632);
+#pragma unroll
+    for (int nibble = 0; nibble < 4; ++nibble) {
+      pairs[nibble] = Format::widen(low >> (4 * nibble));
+      pairs[4 + nibble] = Format::widen(high >> (4 * nibble));
+    }
+  }
+}
+
+}  // namespace limen

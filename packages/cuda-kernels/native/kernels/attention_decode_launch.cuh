@@ -1,0 +1,178 @@
+// From an op call to kernels: reads the arguments of paged decode attention, chooses the way and the splits.
+//
+// The number of splits follows from shapes alone, so a captured launch serves every length: each block works out its
+// share from lengths[b] on the device. Up to sixteen splits merge in the shared memory of a cluster; more of them
+// (few sequences, few heads, long tables) go through the workspace and a merge kernel.
+
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/op_registry.h"
+#include "kernels/attention_decode_plain.cuh"
+#include "kernels/attention_decode_tensor.cuh"
+
+namespace limen {
+
+// Blocks to aim for: two on each of an H200's 132 multiprocessors, several times over.
+inline constexpr int64_t kWantedBlocks = 1056;
+inline constexpr int64_t kLeastBlocks = 216;  // below this a cluster's worth of splits leaves multiprocessors idle
+inline constexpr int64_t kLeastKeysPerSplit = 64;
+inline constexpr int64_t kMostSplits = 128;
+inline constexpr int64_t kMostClusterSplits = 16;
+
+struct DecodePlan {
+  bool tensor = false;   // the fast way
+  bool cluster = false;  // splits merge inside the launch
+  int splits = 1;        // of the keys that a row has to itself
+  int prefix_splits = 0;  // of a shared prefix; 0 without
+  int rows = 1;
+};
+
+// Tensors of a call, by name; scales and prefix may be absent.
+struct DecodeOperands {
+  const TensorView &q, &keys, &values, &table, &lengths, &y;
+  const TensorView *key_scales, *value_scales, *prefix_lengths;
+  int bits;
+  double scale, window, sinks;
+};
+
+inline int cluster_limit() {
+  static const int limit = [] {
+    int device = 0, major = 0;
+    cudaGetDevice(&device);
+    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+    return major >= 9 ? static_cast<int>(kMostClusterSplits) : 1;
+  }();
+  return limit;
+}
+
+inline DecodePlan plan_decode(const DecodeOperands& o) {
+  DecodePlan plan;
+  const int64_t head_size = o.q.shape[2], row_bytes = head_size * o.bits / 8;
+  const int64_t batches = std::max<int64_t>(1, o.q.shape[0]), key_heads = std::max<int64_t>(1, o.keys.shape[2]);
+  // The smallest load is an eighth of the padded row, at most sixteen bytes.
+  const int64_t padded = (head_size <= 64 ? 64 : head_size <= 128 ? 128 : 256) * o.bits / 8;
+  const int64_t load = std::min<int64_t>(16, padded / 4);
+  plan.tensor = o.q.dtype != DType::kF32 && head_size % 8 == 0 && head_size <= 256 && row_bytes % load == 0 &&
+                rows_stand_on(o.q, 16) && rows_stand_on(o.keys, 16) && rows_stand_on(o.values, 16) &&
+                (o.key_scales == nullptr || (rows_stand_on(*o.key_scales, 4) && rows_stand_on(*o.value_scales, 4)));
+  const bool prefix = plan.tensor && o.prefix_lengths != nullptr && o.window == 0 && o.prefix_lengths->shape[0] > 0 &&
+                      o.prefix_lengths->shape[0] < batches;
+  if (prefix) plan.rows = static_cast<int>(batches / o.prefix_lengths->shape[0]);
+
+  const int64_t capacity = o.window > 0 ? std::min<int64_t>(o.table.shape[1] * o.keys.shape[1],
+                                                            static_cast<int64_t>(o.window + o.sinks))
+                                        : o.table.shape[1] * o.keys.shape[1];
+  const int64_t most = std::clamp<int64_t>(ceil_div(capacity, kLeastKeysPerSplit), 1, kMostSplits);
+  const int64_t heads = plan.tensor ? key_heads : std::max<int64_t>(1, o.q.shape[1]);
+  const auto splits_for = [&](int64_t blocks) { return std::min(most, std::max<int64_t>(1, ceil_div(kWantedBlocks, blocks))); };
+  int64_t splits = splits_for(batches * heads);
+  if (plan.tensor && !prefix && splits > 1) {
+    int64_t power = 1;
+    while (power < splits && power < cluster_limit()) power *= 2;
+    if (power > 1 && (power >= splits || batches * heads * power >= kLeastBlocks)) {
+      plan.cluster = true;
+      splits = power;
+    }
+  }
+  plan.splits = static_cast<int>(splits);
+  if (prefix) plan.prefix_splits = static_cast<int>(splits_for(o.prefix_lengths->shape[0] * heads));
+  return plan;
+}
+
+inline size_t workspace_of_decode(const DecodeOperands& o) {
+  const DecodePlan plan = plan_decode(o);
+  const int splits = plan.splits + plan.prefix_splits;
+  if (splits == 1 || plan.cluster) return 0;
+  return static_cast<size_t>(o.q.shape[0] * o.q.shape[1]) * splits * (o.q.shape[2] + 2) * sizeof(float);
+}
+
+inline PageView page_view(const TensorView& pages, const TensorView* scales) {
+  const int64_t size = static_cast<int64_t>(size_of(pages.dtype));
+  PageView view = {};
+  view.data = pages.as<char>();
+  view.page = pages.stride[0] * size, view.slot = pages.stride[1] * size, view.head = pages.stride[2] * size;
+  if (scales != nullptr) {
+    const int64_t scale_size = static_cast<int64_t>(size_of(scales->dtype));
+    view.scales = scales->as<char>();
+    view.scale_page = scales->stride[0] * scale_size, view.scale_slot = scales->stride[1] * scale_size;
+    view.scale_head = scales->stride[2] * scale_size;
+  }
+  return view;
+}
+
+inline DecodeArguments decode_arguments(const DecodeOperands& o, const DecodePlan& plan, void* workspace) {
+  DecodeArguments a = {};
+  a.q = o.q.data;
+  a.keys = page_view(o.keys, o.key_scales);
+  a.values = page_view(o.values, o.value_scales);
+  a.page_table = o.table.as<int>();
+  a.lengths = o.lengths.as<int>();
+  a.prefix_lengths = plan.prefix_splits > 0 ? o.prefix_lengths->as<int>() : nullptr;
+  a.y = o.y.data;
+  a.q_batch = o.q.stride[0], a.q_head = o.q.stride[1];
+  a.batches = static_cast<int>(o.q.shape[0]);
+  a.heads = static_cast<int>(o.q.shape[1]);
+  a.head_size = static_cast<int>(o.q.shape[2]);
+  a.page_size = static_cast<int>(o.keys.shape[1]);
+  a.key_heads = static_cast<int>(o.keys.shape[2]);
+  a.pages_per_sequence = static_cast<int>(o.table.shape[1]);
+  a.page_shift = -1;
+  for (int shift = 0; shift < 31; ++shift) {
+    if (a.page_size == 1 << shift) a.page_shift = shift;
+  }
+  a.window = static_cast<int>(o.window), a.sinks = static_cast<int>(o.sinks);
+  a.rows = plan.rows;
+  a.splits = plan.splits + plan.prefix_splits;
+  a.launch_splits = plan.splits;
+  a.part = DecodePart::kAll;
+  a.partial = a.splits == 1 || plan.cluster ? nullptr : static_cast<float*>(workspace);
+  a.scale = static_cast<float>(o.scale == 0 ? 1.0 / std::sqrt(static_cast<double>(a.head_size)) : o.scale);
+  a.q_type = o.q.dtype;
+  return a;
+}
+
+inline void check_decode(const char* op, const DecodeOperands& o) {
+  const int64_t heads = o.q.shape[1], key_heads = o.keys.shape[2];
+  if (key_heads == 0 || heads % key_heads != 0) {
+    throw OpError("SHAPE_MISMATCH", std::string(op) + ": keyPages has the wrong number of heads: expected a divisor of " +
+                                        std::to_string(heads) + ", got " + std::to_string(key_heads) + ".");
+  }
+  if (o.q.shape[2] > kMostPlainHeadSize || o.q.shape[0] > 65535 || heads > 65535) {
+    throw OpError("SHAPE_MISMATCH", std::string(op) + ": q is too large: expected D ≤ 512, B ≤ 65535 and H ≤ 65535, got D = " +
+                                        std::to_string(o.q.shape[2]) + ", B = " + std::to_string(o.q.shape[0]) +
+                                        ", H = " + std::to_string(heads) + ".");
+  }
+}
+
+// `tensor` launches the format's tensor-core kernel.
+template <typename LaunchTensor>
+void launch_decode(const OpCall& call, const DecodeOperands& o, StorageFormat format, LaunchTensor&& tensor) {
+  if (o.q.size() == 0) return;
+  check_decode(call.name, o);
+  const auto stream = static_cast<cudaStream_t>(call.stream);
+  const DecodePlan plan = plan_decode(o);
+  DecodeArguments a = decode_arguments(o, plan, call.workspace);
+  if (plan.prefix_splits > 0) {
+    a.part = DecodePart::kPrefix;
+    a.launch_splits = plan.prefix_splits;
+    tensor(a, stream);
+    a.part = DecodePart::kRest;
+    a.launch_splits = plan.splits;
+    a.first_split = plan.prefix_splits;
+    tensor(a, stream);
+  } else if (plan.tensor) {
+    tensor(a, stream);
+  } else if (o.q.dtype == DType::kF32) {
+    launch_decode_plain<float>(a, format, stream);
+  } else if (o.q.dtype == DType::kF16) {
+    launch_decode_plain<__half>(a, format, stream);
+  } else {
+    launch_decode_plain<__nv_bfloat16>(a, format, stream);
+  }
+  if (a.partial != nullptr) launch_decode_merge(a, stream);
+}
+
+}  // namespace limen
