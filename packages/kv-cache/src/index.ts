@@ -13,9 +13,20 @@ export type { SaveOptions, SequenceFileOptions } from './host-tier/sequence-file
 export { SwappedSequence, type SwapState } from './host-tier/swapped-sequence.js';
 export type { Occupancy } from './occupancy.js';
 export { attentionDecodePaged } from './ops/attention-decode-paged.js';
+export { contiguousToPages } from './ops/contiguous-to-pages.js';
+export { convertPages } from './ops/convert-pages.js';
+export { decodeFromPages } from './ops/decode-from-pages.js';
+export { encodeToPages } from './ops/encode-to-pages.js';
 export { gatherPages } from './ops/gather-pages.js';
+export { attentionDecodeQuantized } from './ops/attention-decode-quantized.js';
 export { kvAppend } from './ops/kv-append.js';
+export { kvAppendQuantized } from './ops/kv-append-quantized.js';
+export type { AppendInputs, AttentionInputs, RotaryOptions } from './layer-ops.js';
+export { pagesToContiguous } from './ops/pages-to-contiguous.js';
 export { scatterPages } from './ops/scatter-pages.js';
+export { swapPageLayoutInPlace } from './ops/swap-page-layout-in-place.js';
+export { swapPageLayout } from './ops/swap-page-layout.js';
+export { transposeHeads } from './ops/transpose-heads.js';
 export { PagedCache } from './paged-cache.js';
 export { type LayerPages, PageMemory, type PageMemoryOptions } from './page-memory.js';
 export { defaultPageSize, PagePool, type PagePoolStatistics, type PageState } from './page-pool.js';
@@ -25,8 +36,14 @@ export { type FindOptions, PrefixIndex, type PrefixStatistics } from './prefix-i
 export { PrefixPin } from './prefix-pin.js';
 export { SequencePages, type PageChange, type PageCopy, type SequenceOutline, type Slot } from './sequence-pages.js';
 export type { Window } from './window.js';
+export { decodeVector, encodeVector, type StoredElements } from './storage-arithmetic.js';
 export { cacheFormats, storedHeadSize } from './storage-formats.js';
 export type { CacheDType, CacheFormat, PageLayout, ScaledCacheDType } from './storage-formats.js';
+export { type ContiguousLayer, exportContiguous, importContiguous } from './transforms/contiguous-caches.js';
+export { convertMemory } from './transforms/convert-memory.js';
+export { type ContiguousDType, type ContiguousOptions, fromPages } from './transforms/from-pages.js';
+export { toPages } from './transforms/to-pages.js';
+export { storedPages, type StoredPages, type TokenOrder } from './transforms/token-order.js';
 
 export { CacheFileError, type CacheFileErrorCode } from './errors/cache-file-error.js';
 export { CacheFullError } from './errors/cache-full-error.js';
