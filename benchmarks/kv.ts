@@ -9,12 +9,16 @@ import { judge, verdictTable } from './kv/bars.js';
 import { type Ceilings, ceilingMeasurements, measureCeilings, measureProjection } from './kv/ceilings.js';
 import type { KvContext } from './kv/context.js';
 import { benchRequests } from './kv/requests.js';
+import { benchSwap } from './kv/swap.js';
+import { benchTransforms } from './kv/transforms.js';
 import { type Measurement, printMeasurement } from './lib/report.js';
 
 const parts = {
   allocator: benchAllocator,
   attention: benchAttention,
+  transforms: benchTransforms,
   requests: benchRequests,
+  swap: benchSwap,
 } as const;
 
 /** Names that `--only` takes. */
@@ -36,8 +40,10 @@ export interface KvOptions {
 
 /** Rates of the memory, the host link and the tensor cores alone. */
 export async function benchCeilings({ device, size, runs }: Pick<KvOptions, 'device' | 'size' | 'runs'>) {
-  const measurements = ceilingMeasurements(await measureCeilings(device, size, runs));
-  return [...measurements, await measureProjection(device, size, runs)];
+  const memory = ceilingMeasurements(await measureCeilings(device, size, runs));
+  const measurements = [...memory, await measureProjection(device, size, runs)];
+  measurements.forEach(printMeasurement);
+  return measurements;
 }
 
 /**

@@ -107,7 +107,7 @@ function namePrompt(topic: number): PrefixChain {
 
 /** Measures every mix. */
 export async function benchAllocator({ size, runs, add, attempt }: KvContext): Promise<void> {
-  const rounds = size === 'full' ? 400 : 10;
+  const rounds = size === 'full' ? 400 : 100;
   for (const { id, run } of mixes) {
     await attempt(`allocator/${id}`, () => {
       const pool = new PagePool({ pages: 16_384, pageSize });

@@ -45,7 +45,6 @@ export interface RequestFigures {
   readonly tokens: number;
   /** Blocks that the device's memory pool took from the driver during the run; undefined on a CPU, which has no pool. */
   readonly driverAllocations: number | undefined;
-  readonly bytesGrown: number | undefined;
 }
 
 /** A sequence that runs. */
@@ -126,7 +125,6 @@ export async function serveRequests(
     preemptions,
     tokens,
     driverAllocations: after && before && after.driverAllocations - before.driverAllocations,
-    bytesGrown: after && before && after.reservedBytes - before.reservedBytes,
   };
 }
 
@@ -165,7 +163,13 @@ export async function benchRequests({ device, size, requests: count, add, attemp
       rivals: [{ name: reserving, median: fitting }],
     });
     if (figures.driverAllocations !== undefined)
-      add({ id: id('allocations'), unit: 'allocations', median: figures.driverAllocations, ...single });
+      add({
+        id: id('allocations'),
+        unit: 'allocations',
+        median: figures.driverAllocations,
+        ...single,
+        note: 'blocks asked of the driver',
+      });
   });
 }
 
