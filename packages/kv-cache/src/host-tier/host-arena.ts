@@ -77,16 +77,23 @@ export class HostArena implements Disposable {
   }
 
   /**
+   * Checks that `count` slots can be taken, so that a caller can fail before it changes anything.
+   * @throws {HostBudgetError} the budget leaves fewer
+   */
+  require(count: number, caller: string): void {
+    const left = this.capacity - this.#held;
+    if (count <= left) return;
+    const [need, have] = [count * this.slotBytes, left * this.slotBytes];
+    throw new HostBudgetError(caller, { need, have, budget: this.#budgetBytes });
+  }
+
+  /**
    * Takes slots, in rising order.
    * @throws {HostBudgetError} the budget leaves fewer; nothing has changed
    * @throws what taking memory throws; nothing has changed but the memory taken so far
    */
   take(count: number, caller: string): number[] {
-    const left = this.capacity - this.#held;
-    if (count > left) {
-      const [need, have] = [count * this.slotBytes, left * this.slotBytes];
-      throw new HostBudgetError(caller, { need, have, budget: this.#budgetBytes });
-    }
+    this.require(count, caller);
     this.#grow(this.#held + count);
     const slots: number[] = [];
     const total = this.#taken.length;

@@ -94,18 +94,21 @@ export class HostTier implements Disposable, SwapKeeper {
     const caller = 'PagedCache.swapOut';
     this.#requireReady();
     requireOwn(this.#owner, sequence, caller);
-    const lanes = this.#openLanes();
     const outline = sequence.outline();
     const pages = sequence.pages.slice(0, outline.held.length).filter((page) => page !== noPage);
+    this.#arena.require(pages.length, caller);
+    const lanes = this.#openLanes();
     const slots = this.#arena.take(pages.length, caller);
     // From here on the pages are the swap's. What was only reserved is free at once.
     for (const page of pages) this.#owner.pool.retain(page);
     sequence.release();
     const leaving = new Set(pages);
     try {
-      await this.#perform(async () => {
-        await this.#move(lanes, this.#pieces(pages, slots, lanes), 'collect', (piece) => {
-          for (const page of piece.pages) this.#letGo(page, leaving);
+      await this.#perform(() => {
+        // From the end, as when a sequence is released: the beginning of a prefix stays findable longest.
+        const pieces = this.#pieces(pages, slots, lanes).reverse();
+        return this.#move(lanes, pieces, 'collect', (piece) => {
+          for (const page of piece.pages.toReversed()) this.#letGo(page, leaving);
         });
       });
     } catch (error) {
