@@ -10,7 +10,7 @@
 #include "core/cuda_check.h"
 #include "core/op_registry.h"
 #include "device/grid.cuh"
-#include "device/page_rows.cuh"
+#include "device/page_words.cuh"
 
 namespace limen {
 namespace {
@@ -21,7 +21,7 @@ enum Operand { kPages, kIndex, kRows };
 template <typename Word, typename Index>
 __global__ void __launch_bounds__(kThreads)
     scatter_pages_kernel(Word* __restrict__ pages, const int32_t* __restrict__ index, const Word* __restrict__ run,
-                         Index items, const PageRows rows) {
+                         Index items, const WholePages rows) {
   const Index stride = item_stride<Index>();
   for (Index item = first_item<Index>(); item < items; item += stride) {
     const WordPlace place = place_word(rows, index, item);
@@ -34,7 +34,7 @@ void launch_scatter_pages(const OpCall& call) {
   if (run.size() == 0 || pages.size() == 0) return;
   const int64_t element_bytes = static_cast<int64_t>(size_of(pages.dtype));
   const int word_bytes = page_word_bytes(pages, run, element_bytes);
-  const PageRows rows = page_rows(pages, run, element_bytes, word_bytes);
+  const WholePages rows = page_rows(pages, run, element_bytes, word_bytes);
   const int64_t items = run.size() * element_bytes / word_bytes;
   const auto stream = static_cast<cudaStream_t>(call.stream);
   dispatch_word(word_bytes, [&](auto word) {
