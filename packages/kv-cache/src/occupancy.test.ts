@@ -24,6 +24,16 @@ describe('measureOccupancy', () => {
     expect(measureOccupancy(occupants, 4)).toMatchObject({ tokens: 7, fragmentation: 1 / 8 });
   });
 
+  it('leaves out pages that a window has given back', () => {
+    const occupants = [{ pages: [0, -1, -1, 3], length: 14 }];
+    expect(measureOccupancy(occupants, 4)).toEqual({
+      sequences: 1,
+      tokens: 6,
+      wastePerSequence: { mean: 2, largest: 2 },
+      fragmentation: 0.25,
+    });
+  });
+
   it('is zero without sequences or pages', () => {
     const nothing = { tokens: 0, wastePerSequence: { mean: 0, largest: 0 }, fragmentation: 0 };
     expect(measureOccupancy([], 4)).toEqual({ sequences: 0, ...nothing });

@@ -50,6 +50,15 @@ describe('SequencePages.releaseOutside', () => {
     expect(sequence.pool.used).toBe(1);
   });
 
+  it('looks back when sinks shrink while the window grows', () => {
+    const sequence = sequenceOf(24);
+    expect(sequence.releaseOutside({ window: 1, sinks: 12 })).toBe(2);
+    expect(sequence.releaseOutside({ window: 16 })).toBe(2);
+    expect(sequence.pages).toEqual([-1, -1, 2, -1, -1, 5]);
+    expect(sequence.releaseOutside({ window: 8 })).toBe(1);
+    expect(sequence.pool.used).toBe(1);
+  });
+
   it('leaves a page that a fork still holds to the fork', () => {
     const sequence = sequenceOf(12);
     const child = sequence.fork();
