@@ -1,6 +1,6 @@
 // One block of the decoder: attention and gated MLP, each behind a norm and beside a residual.
 
-import { ropeHalf, siluMul, type Tensor } from '@limen/tensor';
+import { siluMul, type Tensor } from '@limen/tensor';
 
 import { headView } from '../layers/head-views.js';
 import type { LinearLayer } from '../layers/linear.js';
@@ -63,9 +63,7 @@ export class DecoderLayer implements Disposable {
     using q = headView(fused, 0, heads, headSize);
     using k = headView(fused, heads, keyValueHeads, headSize);
     using v = headView(fused, heads + keyValueHeads, keyValueHeads, headSize);
-    ropeHalf({ x: q, positions: step.positions }, { base: ropeBase, out: q });
-    ropeHalf({ x: k, positions: step.positions }, { base: ropeBase, out: k });
-    using attended = step.attend(this.#index, q, k, v);
+    using attended = step.attend(this.#index, { q, k, v }, ropeBase);
     using merged = attended.reshape(x.extent(0), x.extent(1), heads * headSize);
     return this.#output.forward(merged, { residual: x });
   }
