@@ -21,8 +21,9 @@ function vectorsOf(cache: PagedCache, sequence: CacheSequence, position: number)
   });
 }
 
+/** Below 64, so that the bytes are finite numbers in every format: a copy on the CPU may change the bits of a NaN. */
 function byteOf(mark: number, index: number): number {
-  return (Math.imul(mark + 1, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b)) >>> 24;
+  return (Math.imul(mark + 1, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b)) >>> 26;
 }
 
 /** Writes a token so that only `mark` explains its bytes. */
