@@ -4,7 +4,7 @@ import type { CacheDType, PageLayout } from '@limen/kv-cache';
 import { LimenError, trimMemory } from '@limen/tensor';
 
 import { benchAllocator } from './kv/allocator.js';
-import { benchAttention } from './kv/attention.js';
+import { benchAttention, benchSharedPrefix } from './kv/attention.js';
 import { judge, verdictTable } from './kv/bars.js';
 import { type Ceilings, ceilingMeasurements, measureCeilings, measureProjection } from './kv/ceilings.js';
 import type { KvContext } from './kv/context.js';
@@ -16,6 +16,7 @@ import { type Measurement, printMeasurement } from './lib/report.js';
 const parts = {
   allocator: benchAllocator,
   attention: benchAttention,
+  shared: benchSharedPrefix,
   transforms: benchTransforms,
   requests: benchRequests,
   swap: benchSwap,

@@ -10,8 +10,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { benchKv, kvParts } from '../kv.js';
 import { addRivals } from '../lib/add-rivals.js';
 import type { Measurement } from '../lib/report.js';
-import { chooseLayers } from './attention.js';
 import { judge } from './bars.js';
+import { chooseLayers } from './decode-step.js';
 import { drawRequests, mostTokens, serveRequests } from './requests.js';
 
 const measured = (id: string, unit: string, median: number): Measurement => ({

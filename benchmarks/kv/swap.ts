@@ -1,10 +1,10 @@
 // A sequence goes to host memory and comes back, against what the host link carries.
 
-import { bytesPerToken, type CacheSequence, PagedCache } from '@limen/kv-cache';
+import { bytesPerToken, PagedCache } from '@limen/kv-cache';
 import { type DType, synchronize } from '@limen/tensor';
 
 import { type Sample, scale, summarize } from '../lib/measure.js';
-import { fillPages, growTogether } from './attention.js';
+import { fillPages, growTogether } from './decode-step.js';
 import type { KvContext } from './context.js';
 
 /** About a gigabyte of keys and values each. */
@@ -26,10 +26,11 @@ export async function benchSwap({ device, size, runs, ceilings, add, attempt }: 
       using cache = PagedCache.create({ ...shape, dtype, pages, device, hostBytes: 2 * bytes });
       cache.reserveHost(bytes);
       // Its pages lie among those of another sequence, as they do in a server.
-      const [first, other] = growTogether(cache, 2, tokens);
-      let sequence = first as CacheSequence;
+      const other = cache.allocateSequence(0);
+      let sequence = cache.allocateSequence(0);
+      growTogether([sequence, other], tokens, cache.shape.pageSize);
       using pageTable = cache.pageTable([sequence]);
-      fillPages(cache, pageTable, tokens, dtype);
+      fillPages(cache, pageTable, tokens);
       const out: number[] = [];
       const back: number[] = [];
       for (let run = 0; run <= runs; run++) {
@@ -42,7 +43,6 @@ export async function benchSwap({ device, size, runs, ceilings, add, attempt }: 
         out.push(middle - start);
         back.push(performance.now() - middle);
       }
-      other?.release();
       const { linkOut, linkIn } = await ceilings();
       // The first run takes memory that later ones reuse.
       report('out', summarize(out.slice(1)), linkOut.median);
