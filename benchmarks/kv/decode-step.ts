@@ -3,7 +3,7 @@
 // Every layer has pages of its own and all layers together are far larger than the L2 cache, so keys and values come from
 // memory as they do in a model. The step is one recording: rotate and append one token of each sequence, attend, next layer.
 
-import { bytesPerToken, type CacheDType, cacheFormats, type CacheSequence, PagedCache } from '@limen/kv-cache';
+import { bytesPerToken, type CacheDType, cacheFormats, type CacheSequence, type PagedCache } from '@limen/kv-cache';
 import { type DType, empty, fillNormal, fromArray, record, type Tensor } from '@limen/tensor';
 
 import { type Sample, scale, timeLaunches } from '../lib/measure.js';
