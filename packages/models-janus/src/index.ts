@@ -1,5 +1,6 @@
 // Public exports of @limen/models-janus.
 
+export { cacheFor, type CacheOptions, type ResolvedCacheOptions } from './generation/cache-options.js';
 export { DecodeState } from './generation/decode-state.js';
 export { generateImageCodes, type ImageGeneration, imageStep } from './generation/generate-images.js';
 export { type DrawnToken, generateText, prefill, type TextGeneration, textStep } from './generation/generate-text.js';

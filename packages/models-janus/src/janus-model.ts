@@ -2,6 +2,7 @@
 
 import { fromArray, imageToBytes, InvalidArgumentError, read, type Tensor } from '@limen/tensor';
 
+import type { ResolvedCacheOptions } from './generation/cache-options.js';
 import { generateImageCodes } from './generation/generate-images.js';
 import { generateText } from './generation/generate-text.js';
 import { resolveSampling, type SamplingOptions } from './generation/sampling-options.js';
@@ -102,15 +103,18 @@ export class JanusModel implements Disposable {
   readonly name: string;
   readonly network: JanusPro;
   readonly tokenizer: Tokenizer;
+  /** How keys and values are kept while tokens are made. */
+  readonly cache: ResolvedCacheOptions;
   readonly #imageProcessor: ImageProcessor;
   readonly #guidance: number;
   readonly #stepRunner: StepRunnerFactory;
 
   constructor(
-    { name, network, tokenizer, imageProcessor, guidance }: LoadedJanus,
+    { name, network, tokenizer, imageProcessor, guidance, cache }: LoadedJanus,
     stepRunner: StepRunnerFactory = runEagerly,
   ) {
     this.#guidance = guidance;
+    this.cache = cache;
     this.name = name;
     this.network = network;
     this.tokenizer = tokenizer;
@@ -236,6 +240,7 @@ export class JanusModel implements Disposable {
       guidance,
       sampling: ids.map((_, index) => ({ ...base, seed: base.seed + index })),
       stepRunner: this.#stepRunner,
+      cache: this.cache,
       signal,
       onCodes: onProgress === undefined && onPreview === undefined ? undefined : report,
     });
@@ -302,6 +307,7 @@ export class JanusModel implements Disposable {
       maxNewTokens,
       stopTokens: ends,
       stepRunner: this.#stepRunner,
+      cache: this.cache,
       signal,
     });
     for await (const { row, token, last } of generation) {

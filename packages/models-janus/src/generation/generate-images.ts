@@ -6,8 +6,10 @@ import { copy, empty, guidanceMix, sample, type Tensor } from '@limen/tensor';
 import type { JanusPro } from '../janus-pro/janus-pro.js';
 import { unconditionalIds } from '../janus-pro/prompt.js';
 import { DecodeStep } from '../llama/key-value-step.js';
+import { cacheFor, type CacheOptions } from './cache-options.js';
 import { DecodeState } from './decode-state.js';
-import { cacheFor, prefill } from './generate-text.js';
+import { prefill } from './generate-text.js';
+import { layerCache } from './layer-cache.js';
 import { PromptBatch } from './prompt-batch.js';
 import type { ResolvedSampling } from './sampling-options.js';
 import { runEagerly, type StepRunnerFactory } from './step-runner.js';
@@ -21,6 +23,8 @@ export interface ImageGeneration {
   /** How far to move from the unconditional towards the conditional prediction and beyond; 5 is usual. */
   readonly guidance: number;
   readonly sampling: readonly ResolvedSampling[];
+  /** How keys and values are kept; default: in the model's type. */
+  readonly cache?: CacheOptions | undefined;
   readonly stepRunner?: StepRunnerFactory | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Codes known so far, row-major, one array per picture; called every `reportEvery` codes. */
@@ -59,7 +63,8 @@ export function imageStep(
 ): void {
   using column = feed.reshape(-1, 1);
   using embedded = model.embedImageCodes(column);
-  const step = new DecodeStep(cache, state.pageTable, state.positions, state.positions, state.lengths);
+  const stored = layerCache(cache, model.dtype);
+  const step = new DecodeStep(stored, state.pageTable, state.positions, state.positions, state.lengths);
   using hidden = model.decoder.forward(embedded, step);
   using rows = hidden.reshape(hidden.extent(0), -1);
   drawCodes(model, rows, state, feed, guidance);
@@ -69,13 +74,13 @@ export function imageStep(
 /** Draws the codes of every picture, `[n, grid²]` i32; the caller disposes them. Decode them with `decodeImages`. */
 export async function generateImageCodes(model: JanusPro, request: ImageGeneration): Promise<Tensor> {
   const { prompts, padToken, guidance, sampling, signal, onCodes, stepRunner = runEagerly } = request;
-  const { device, dtype } = model;
+  const { device } = model;
   const total = model.config.imageCode.gridSize ** 2;
   const { reportEvery = model.config.imageCode.gridSize } = request;
   const rows = [...prompts, ...prompts.map((prompt) => unconditionalIds(prompt, padToken))];
 
   using batch = new PromptBatch(rows, -1, device);
-  using cache = cacheFor(model, batch.lengths, total, { device, dtype });
+  using cache = cacheFor(model, batch.lengths, total, request.cache);
   const sequences = batch.lengths.map((length) => cache.allocateSequence(length));
   for (const [row, sequence] of sequences.entries()) sequence.reserve((batch.lengths[row] ?? 0) + total);
   using state = new DecodeState(batch.lengths, cache.pageTable(sequences), sampling, total);

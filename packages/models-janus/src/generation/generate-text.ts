@@ -1,11 +1,13 @@
 // Text generation on token ids: prefill a batch of prompts, then decode in lockstep until every row has stopped.
 
-import { PagedCache } from '@limen/kv-cache';
+import type { PagedCache } from '@limen/kv-cache';
 import { embedding, sample, type Tensor } from '@limen/tensor';
 
 import type { JanusPro } from '../janus-pro/janus-pro.js';
 import { DecodeStep, PrefillStep } from '../llama/key-value-step.js';
+import { cacheFor, type CacheOptions } from './cache-options.js';
 import { DecodeState } from './decode-state.js';
+import { layerCache } from './layer-cache.js';
 import { PromptBatch } from './prompt-batch.js';
 import type { ResolvedSampling } from './sampling-options.js';
 import { runEagerly, type StepRunnerFactory } from './step-runner.js';
@@ -24,6 +26,8 @@ export interface TextGeneration {
   readonly stopTokens: readonly number[];
   /** Steps launched before the host looks at their tokens; surplus tokens behind a stop are dropped. */
   readonly runAhead?: number;
+  /** How keys and values are kept; default: in the model's type. */
+  readonly cache?: CacheOptions | undefined;
   readonly stepRunner?: StepRunnerFactory | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -40,7 +44,8 @@ export interface DrawnToken {
 export function textStep(model: JanusPro, cache: PagedCache, state: DecodeState): void {
   using column = state.ids.reshape(-1, 1);
   using embedded = model.decoder.embed(column);
-  const step = new DecodeStep(cache, state.pageTable, state.positions, state.positions, state.lengths);
+  const stored = layerCache(cache, model.dtype);
+  const step = new DecodeStep(stored, state.pageTable, state.positions, state.positions, state.lengths);
   using hidden = model.decoder.forward(embedded, step);
   using rows = hidden.reshape(hidden.extent(0), -1);
   drawText(model, rows, state);
@@ -66,35 +71,24 @@ export function prefill(
   using rows = encoded?.reshape(-1, model.config.text.hiddenSize);
   const images = rows === undefined || batch.imageIndex === undefined ? undefined : { rows, index: batch.imageIndex };
   using embedded = model.embedPrompt(batch.ids, images);
-  const store = cache === undefined || pageTable === undefined ? undefined : { cache, pageTable, slots: batch.slots };
+  const store =
+    cache === undefined || pageTable === undefined
+      ? undefined
+      : { cache: layerCache(cache, model.dtype), pageTable, slots: batch.slots };
   using hidden = model.decoder.forward(embedded, new PrefillStep(batch.positions, batch.rowLengths, store));
   using flat = hidden.reshape(-1, model.config.text.hiddenSize);
   return embedding({ ids: batch.lastTokens, weight: flat });
 }
 
-/** A cache that holds every prompt and what may follow it. */
-export function cacheFor(
-  model: JanusPro,
-  lengths: readonly number[],
-  steps: number,
-  like: { device: string; dtype: Tensor['dtype'] },
-): PagedCache {
-  const { layers, keyValueHeads, headSize } = model.config.text;
-  const pageSize = 16;
-  const pages = lengths.reduce((sum, length) => sum + Math.ceil((length + steps) / pageSize), 0);
-  const dtype = like.dtype as 'f32' | 'f16' | 'bf16';
-  return PagedCache.create({ layers, keyValueHeads, headSize, pageSize, pages, dtype, device: like.device });
-}
-
 /** Yields tokens as they become known, in order within each row. */
 export async function* generateText(model: JanusPro, request: TextGeneration): AsyncGenerator<DrawnToken> {
   const { prompts, sampling, maxNewTokens, stopTokens, signal } = request;
-  const { device, dtype } = model;
+  const { device } = model;
   const { runAhead = device === 'cpu' ? 1 : 4, stepRunner = runEagerly } = request;
   if (maxNewTokens < 1) return;
 
   using batch = new PromptBatch(prompts, request.imageToken, device);
-  using cache = cacheFor(model, batch.lengths, maxNewTokens, { device, dtype });
+  using cache = cacheFor(model, batch.lengths, maxNewTokens, request.cache);
   const sequences = batch.lengths.map((length) => cache.allocateSequence(length));
   for (const [row, sequence] of sequences.entries()) sequence.reserve((batch.lengths[row] ?? 0) + maxNewTokens);
   using state = new DecodeState(batch.lengths, cache.pageTable(sequences), sampling, maxNewTokens);

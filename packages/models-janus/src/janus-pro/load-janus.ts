@@ -4,6 +4,12 @@ import { basename } from 'node:path';
 
 import { type DType, InvalidArgumentError, openCheckpoint, parseDevice, UnsupportedDTypeError } from '@limen/tensor';
 
+import {
+  type CacheOptions,
+  checkCacheOptions,
+  type ResolvedCacheOptions,
+  resolveCacheOptions,
+} from '../generation/cache-options.js';
 import type { StepRunnerFactory } from '../generation/step-runner.js';
 import { ImageProcessor } from '../image/image-processor.js';
 import { Tokenizer } from '../tokenizer/tokenizer.js';
@@ -39,6 +45,8 @@ export interface LoadOptions {
   readonly dtype?: 'auto' | DType;
   /** Storage of the decoder's projections; default `'none'`. */
   readonly quantization?: Quantization;
+  /** How keys and values are kept while tokens are made; default: in the type of the model. */
+  readonly cache?: CacheOptions;
   /** How decode steps run; default: eagerly. Pass `stepRunner` of @limen/graph-runtime to capture them. */
   readonly stepRunner?: StepRunnerFactory;
   readonly onProgress?: (progress: LoadProgress) => void;
@@ -53,6 +61,7 @@ export interface LoadedJanus {
   readonly imageProcessor: ImageProcessor;
   /** Weight of the prompt in drawings that the checkpoint recommends. */
   readonly guidance: number;
+  readonly cache: ResolvedCacheOptions;
 }
 
 /** Names and shapes of every tensor that a configuration asks for. */
@@ -74,8 +83,9 @@ export function expectedTensors(config: JanusConfig): ReadonlyMap<string, readon
  * @throws the signal's reason, when it aborts; what was loaded is freed
  */
 export function loadJanus(folder: string, options: LoadOptions = {}): LoadedJanus {
-  const { device = 'cpu', dtype = 'auto', quantization = 'none', onProgress, signal } = options;
+  const { device = 'cpu', dtype = 'auto', quantization = 'none', cache = {}, onProgress, signal } = options;
   requireOptions(device, dtype, quantization);
+  checkCacheOptions('loadModel', cache);
   signal?.throwIfAborted();
   const files = resolveCheckpoint(folder);
   const tokenizer = Tokenizer.load(files);
@@ -90,6 +100,7 @@ export function loadJanus(folder: string, options: LoadOptions = {}): LoadedJanu
   const total = [...expected.keys()].reduce((sum, name) => sum + source.info(name).byteLength, 0);
   onProgress?.({ status: 'initiate', name: folder, loaded: 0, total });
   const type = dtype === 'auto' ? (device === 'cpu' ? 'f32' : 'bf16') : dtype;
+  const kept = resolveCacheOptions({ config, dtype: type }, cache);
   const loader = new CheckpointLoader(source, device, type, quantization, (name, loaded) => {
     signal?.throwIfAborted();
     onProgress?.({ status: 'progress', name, loaded, total });
@@ -103,6 +114,7 @@ export function loadJanus(folder: string, options: LoadOptions = {}): LoadedJanu
       tokenizer,
       imageProcessor,
       guidance: readGuidance(files.generationConfig),
+      cache: kept,
     };
   } catch (error) {
     loader.abandon();
