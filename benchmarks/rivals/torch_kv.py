@@ -167,9 +167,8 @@ def attention_case(bench, model, batch, context):
                 value.index_copy_(2, position, new_value)
                 torch.nn.functional.scaled_dot_product_attention(query, key, value, **grouped)
 
-        if bench.left() < 3:
-            tried.append(f"{name}: out of time")
-            continue
+        if bench.left() < 3 or (name.startswith("math") and best is not None):
+            continue  # the unfused path is only for sizes that no other backend can do
         try:
             with torch.nn.attention.sdpa_kernel(backend), bench.captured(step) as replay:
                 milliseconds = bench.milliseconds(replay)
