@@ -133,7 +133,7 @@ class History {
 
   mark(twin: Twin<CacheSequence>, count: number): void {
     for (let index = 0; index < count; index += 1) {
-      markToken(this.cache, twin.real, twin.marks.length, this.#nextMark);
+      markToken(this.cache.memory, twin.real, twin.marks.length, this.#nextMark);
       twin.marks.push(this.#nextMark++);
     }
   }
@@ -146,7 +146,7 @@ class History {
       real.pages.filter((page) => page >= 0).forEach((page) => held.add(page));
       const wrong = marks.findIndex((mark, position) => {
         const isHeld = (real.pages[Math.floor(position / cache.shape.pageSize)] ?? -1) >= 0;
-        return isHeld && !hasMark(cache, real, position, mark);
+        return isHeld && !hasMark(cache.memory, real, position, mark);
       });
       if (wrong >= 0) expect({ wrong }).toEqual({ wrong: -1 });
     }
@@ -166,7 +166,11 @@ const history = fc.record({
   pages: fc.integer({ min: 1, max: 14 }),
   pageSize: fc.integer({ min: 1, max: 5 }),
   hostPages: fc.nat(8),
-  steps: fc.array(fc.tuple(fc.constantFrom(...kinds), fc.nat(5), fc.nat(9)), { maxLength: 30, size: 'max' }),
+  steps: fc.array(fc.tuple(fc.constantFrom(...kinds), fc.nat(5), fc.nat(9)), {
+    minLength: 15,
+    maxLength: 40,
+    size: 'max',
+  }),
 });
 
 describe('PagedCache · random histories with swaps and files', () => {
