@@ -4,13 +4,22 @@ import { DisposedError, type NativeBinding } from '@limen/cuda-kernels';
 
 import type { DeviceName } from '../device.js';
 import type { Tensor } from '../tensor.js';
-import type { CudaBackend } from './cuda-backend.js';
 import { requireNoCapture, requireSameBytes } from './side-stream-checks.js';
 import type { HostBuffer, SideStream } from './side-stream.js';
 
+/** What a side stream asks of the backend whose ops it runs beside; `CudaBackend` fits. */
+export interface OpsOnStream {
+  readonly device: DeviceName;
+  /** Handle of the stream that ops are enqueued on. */
+  readonly stream: number;
+  readonly isRecording: boolean;
+  /** Enqueues the ops that `work` calls on another stream. */
+  divert(stream: number, work: () => void): void;
+}
+
 /** A stream beside the backend's own. */
 export class CudaSideStream implements SideStream {
-  readonly #backend: CudaBackend;
+  readonly #backend: OpsOnStream;
   readonly #binding: NativeBinding;
   readonly #index: number;
   /** Orders this stream with the ops. A stream that was told to wait keeps the mark it saw, so one event serves all. */
@@ -20,7 +29,7 @@ export class CudaSideStream implements SideStream {
   /** The wait for the last mark. Waits run one after another, as each occupies a thread of libuv. */
   #lastWait: Promise<void> = Promise.resolve();
 
-  constructor(backend: CudaBackend, binding: NativeBinding, index: number) {
+  constructor(backend: OpsOnStream, binding: NativeBinding, index: number) {
     this.#backend = backend;
     this.#binding = binding;
     this.#index = index;
