@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include "core/op_error.h"
 #include "core/tensor_view.h"
@@ -19,17 +20,25 @@ namespace limen {
 enum class Paging { kNone, kTarget, kSource };
 
 // Where rows lie: the first one, and bytes between neighbours along each axis. `outer` is the axis of batch rows, or of
-// pages; `token` counts within it.
+// pages; `token` counts within it. The inner two fit 32 bits: a product with an index is then one instruction, where a
+// 64-bit one would take four, and addresses are a good part of what these kernels compute.
 struct RowSide {
   char* data = nullptr;
   int64_t outer = 0;
-  int64_t token = 0;
-  int64_t head = 0;
+  uint32_t token = 0;
+  uint32_t head = 0;
 
   __device__ __forceinline__ char* row(uint32_t outer_index, uint32_t token_index, uint32_t head_index) const {
-    return data + outer_index * outer + token_index * token + head_index * head;
+    return data + outer_index * outer + static_cast<uint64_t>(token_index) * token +
+           static_cast<uint64_t>(head_index) * head;
   }
 };
+
+inline uint32_t inner_stride(int64_t bytes) {
+  if (bytes >= 0 && bytes < (int64_t{1} << 32)) return static_cast<uint32_t>(bytes);
+  throw OpError("LAYOUT", "rows of a cache are too far apart: expected tokens and heads less than 4 GiB from the next, got " +
+                              std::to_string(bytes) + " bytes. Copy the tensor with contiguous() first.");
+}
 
 // A [.., tokens, heads, elements] view of rank 4 as a side; axes of size 1 count as dense.
 inline RowSide row_side(const TensorView& view) {
@@ -37,13 +46,13 @@ inline RowSide row_side(const TensorView& view) {
   RowSide side;
   side.data = view.as<char>();
   side.outer = view.shape[0] > 1 ? view.stride[0] * bytes : 0;
-  side.token = view.shape[1] > 1 ? view.stride[1] * bytes : 0;
-  side.head = view.shape[2] > 1 ? view.stride[2] * bytes : 0;
+  side.token = view.shape[1] > 1 ? inner_stride(view.stride[1] * bytes) : 0;
+  side.head = view.shape[2] > 1 ? inner_stride(view.stride[2] * bytes) : 0;
   return side;
 }
 inline bool is_multiple(const RowSide& side, uint64_t bytes) {
   const uint64_t facts = reinterpret_cast<uintptr_t>(side.data) | static_cast<uint64_t>(side.outer) |
-                         static_cast<uint64_t>(side.token) | static_cast<uint64_t>(side.head);
+                         side.token | side.head;
   return facts % bytes == 0;
 }
 

@@ -130,14 +130,21 @@ __device__ __forceinline__ StoredEight<kFormat> encode_eight(const float (&x)[8]
     }
   } else {
     // Rounding lowest and scale to f16 moves elements beyond the sixteen steps: clamp before taking the low bits.
-    uint32_t word = 0;
+    uint32_t bytes[2];  // two pairs of nibbles each, in bytes 0 and 2
 #pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      const float rounded = __fmaf_rn(__fsub_rn(x[i], scales.lowest), scales.inverse, kRounding);
-      const float nibble = fminf(fmaxf(rounded, kRounding), kRounding + 15.0f);
-      word |= (__float_as_uint(nibble) & 15u) << (4 * i);
+    for (int four = 0; four < 2; ++four) {
+      uint32_t bits[4];
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const float rounded = __fmaf_rn(__fsub_rn(x[4 * four + i], scales.lowest), scales.inverse, kRounding);
+        bits[i] = __float_as_uint(fminf(fmaxf(rounded, kRounding), kRounding + 15.0f));
+      }
+      const uint32_t low = __byte_perm(bits[0], bits[1], 0x0040u);
+      const uint32_t high = __byte_perm(bits[2], bits[3], 0x0040u);
+      const uint32_t nibbles = __byte_perm(low, high, 0x5410u);
+      bytes[four] = nibbles | nibbles >> 4;
     }
-    stored.words[0] = word;
+    stored.words[0] = __byte_perm(bytes[0], bytes[1], 0x6420u);
   }
   return stored;
 }

@@ -17,8 +17,6 @@
 namespace limen {
 namespace {
 
-constexpr int64_t kLargestFastHead = 256;
-
 StorageFormat format_of(const char* op, DType dtype) {
   switch (dtype) {
     case DType::kF32: return StorageFormat::kF32;
@@ -73,8 +71,8 @@ void launch_conversion(Conversion& c, bool whole, cudaStream_t stream, const cha
       constexpr bool kUsed = (kPaging != Paging::kTarget || !has_scales(kSource)) &&
                              (kPaging != Paging::kSource || !has_scales(kTarget)) && kSource != kTarget;
       if constexpr (kUsed) {
-        convert_eight_kernel<kSource, kTarget, kPaging><<<grid, kConvertThreads, 0, stream>>>(c);
-        LIMEN_CHECK_LAUNCH(convert_eight_kernel);
+        convert_eights_kernel<kSource, kTarget, kPaging><<<grid, kConvertThreads, 0, stream>>>(c);
+        LIMEN_CHECK_LAUNCH(convert_eights_kernel);
       }
     });
   });
@@ -110,7 +108,7 @@ void launch_vector_conversion(const char* op, Paging paging, PageRows rows, cons
   }
   const bool whole = head_size % 8 == 0 && head_size <= kLargestFastHead && is_whole(c.source, c.source_format) &&
                      is_whole(c.target, c.target_format);
-  while ((int64_t{8} << c.lane_bits) < std::min(head_size, kLargestFastHead)) ++c.lane_bits;
+  while ((int64_t{8 * kEightsPerLane} << c.lane_bits) < std::min(head_size, kLargestFastHead)) ++c.lane_bits;
   c.lanes = 1u << c.lane_bits;
   if (paging == Paging::kNone) return launch_conversion<Paging::kNone>(c, whole, stream, op);
   if (paging == Paging::kTarget) return launch_conversion<Paging::kTarget>(c, whole, stream, op);

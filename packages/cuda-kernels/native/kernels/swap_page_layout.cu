@@ -21,8 +21,8 @@ void launch_swap_page_layout(const OpCall& call) {
   rows.tokens = row_count("swapPageLayout", "a page", first);
   rows.heads = row_count("swapPageLayout", "a page", second);
   const int64_t page_bytes = first * second * row_bytes;
-  const RowSide source = {x.as<char>(), page_bytes, second * row_bytes, row_bytes};
-  const RowSide target = {y.as<char>(), page_bytes, row_bytes, first * row_bytes};
+  const RowSide source = {x.as<char>(), page_bytes, inner_stride(second * row_bytes), inner_stride(row_bytes)};
+  const RowSide target = {y.as<char>(), page_bytes, inner_stride(row_bytes), inner_stride(first * row_bytes)};
   launch_row_moves<Paging::kNone>("swapPageLayout", rows, source, target, row_bytes,
                                   static_cast<cudaStream_t>(call.stream));
 }

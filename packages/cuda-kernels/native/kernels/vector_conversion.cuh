@@ -1,9 +1,11 @@
 // Kernels that convert vectors between storage formats, through f32 in registers. Arithmetic: device/storage_format.cuh;
 // walking and pages: device/page_rows.cuh.
 //
-// convert_eight: D is a multiple of 8, at most 256, and everything is aligned. A vector belongs to a group of lanes (the
-// power of two at or above D / 8), eight elements each, so that every access of a warp is dense; four vectors per lane
-// are on their way before the first is used. A group finds the range of its vector with shuffles.
+// convert_eights: D is a multiple of 8, at most 512, and everything is aligned. A vector belongs to a group of lanes (the
+// power of two at or above D / 16). A lane takes eight elements in the first half of the group's width and eight in the
+// second, so that every access of a warp is dense and the work for each vector (its place, its range, its scales) is
+// shared by sixteen elements: at the rate of the memory an SM has some twenty instructions for each element. Two vectors
+// per lane are on their way before the first is used. A group finds the range of its vector with shuffles.
 // convert_any: the rest. A warp per vector, elements one by one, formats by switch, two passes.
 // Both are bound by memory: each element is read once (twice in convert_any) and written once.
 
@@ -15,7 +17,9 @@
 namespace limen {
 
 inline constexpr int kConvertThreads = 256;
-inline constexpr int kVectorsPerLane = 4;
+inline constexpr int kVectorsPerLane = 2;
+inline constexpr int kEightsPerLane = 2;
+inline constexpr int64_t kLargestFastHead = 32 * 8 * kEightsPerLane;
 
 struct Conversion {
   PageRows rows;
@@ -27,48 +31,63 @@ struct Conversion {
 };
 
 template <StorageFormat kSource, StorageFormat kTarget, Paging kPaging>
-__global__ void __launch_bounds__(kConvertThreads) convert_eight_kernel(const __grid_constant__ Conversion c) {
+__global__ void __launch_bounds__(kConvertThreads) convert_eights_kernel(const __grid_constant__ Conversion c) {
   const RowTile tile = c.rows.tile(blockIdx.x);
   if (kPaging == Paging::kTarget && tile.first_token >= tile.length) return;
   const uint32_t group = threadIdx.x >> c.lane_bits;
   const uint32_t groups = kConvertThreads >> c.lane_bits;
   const uint32_t lane = threadIdx.x & (c.lanes - 1);
-  const bool holds = lane * 8 < c.head_size;  // the last lanes of a group may have nothing
+  // The last lanes of a group may have nothing in its second half, or at all.
+  const auto eight = [&](int half) { return half * c.lanes + lane; };
+  const auto holds = [&](int half) { return eight(half) * 8 < c.head_size; };
 
   RowPlace places[kVectorsPerLane];
-  StoredEight<kSource> stored[kVectorsPerLane];
+  StoredEight<kSource> stored[kVectorsPerLane][kEightsPerLane];
   Scales source_scales[kVectorsPerLane];
 #pragma unroll
   for (int i = 0; i < kVectorsPerLane; ++i) places[i] = c.rows.place<kPaging>(tile, group + i * groups);
 #pragma unroll
   for (int i = 0; i < kVectorsPerLane; ++i) {
     const RowPlace& place = places[i];
-    stored[i] = {};
     source_scales[i] = {};
-    if (place.action != RowAction::kMove || !holds) continue;
+#pragma unroll
+    for (int half = 0; half < kEightsPerLane; ++half) stored[i][half] = {};
+    if (place.action != RowAction::kMove) continue;
     const char* const row = c.source.row(place.source_outer, place.source_token, place.head);
-    stored[i] = load_eight<kSource>(row + lane * stored_bytes(kSource, 8));
-    source_scales[i] =
-        load_scales<kSource>(c.source_scales.row(place.source_outer, place.source_token, place.head));
+#pragma unroll
+    for (int half = 0; half < kEightsPerLane; ++half) {
+      if (holds(half)) stored[i][half] = load_eight<kSource>(row + eight(half) * stored_bytes(kSource, 8));
+    }
+    if constexpr (has_scales(kSource)) {
+      source_scales[i] =
+          load_scales<kSource>(c.source_scales.row(place.source_outer, place.source_token, place.head));
+    }
   }
 #pragma unroll
   for (int i = 0; i < kVectorsPerLane; ++i) {
     const RowPlace& place = places[i];
-    float x[8];
-    decode_eight<kSource>(stored[i], source_scales[i], x);
+    float x[kEightsPerLane][8];
+#pragma unroll
+    for (int half = 0; half < kEightsPerLane; ++half) decode_eight<kSource>(stored[i][half], source_scales[i], x[half]);
     Scales scales = {};
     if constexpr (has_scales(kTarget)) {
       Range<kTarget> range;
-      if (holds) {
 #pragma unroll
-        for (int element = 0; element < 8; ++element) range.include(x[element]);
+      for (int half = 0; half < kEightsPerLane; ++half) {
+        if (!holds(half)) continue;
+#pragma unroll
+        for (int element = 0; element < 8; ++element) range.include(x[half][element]);
       }
       range.reduce(static_cast<int>(c.lanes));
       scales = range.scales();
     }
-    if (place.action == RowAction::kSkip || !holds) continue;
+    if (place.action == RowAction::kSkip) continue;
     char* const row = c.target.row(place.target_outer, place.target_token, place.head);
-    store_eight<kTarget>(row + lane * stored_bytes(kTarget, 8), encode_eight<kTarget>(x, scales));
+#pragma unroll
+    for (int half = 0; half < kEightsPerLane; ++half) {
+      if (!holds(half)) continue;
+      store_eight<kTarget>(row + eight(half) * stored_bytes(kTarget, 8), encode_eight<kTarget>(x[half], scales));
+    }
     if constexpr (has_scales(kTarget)) {
       if (lane == 0) {
         store_scales<kTarget>(c.target_scales.row(place.target_outer, place.target_token, place.head), scales);

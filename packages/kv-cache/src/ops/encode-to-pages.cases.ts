@@ -47,6 +47,7 @@ export default opCases(encodeToPages, {
       ragged(types, 2, 256),
       ragged(types, 2, 22),
       ragged(types, 1, 320),
+      ragged(types, 1, 520),
       ragged(types, 1, 2),
     ]),
     // A vector of zeros, and one of equal values.
