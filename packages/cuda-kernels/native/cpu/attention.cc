@@ -53,7 +53,7 @@ void launch_few_queries(const OpCall& call) {
         if (causal) seen = std::min(seen, t + problem.max_keys - problem.queries + 1);
         return std::max<int64_t>(0, seen);
       },
-      [&](int64_t b, int64_t head, int64_t key) -> KeyValueRows {
+      [&](int64_t b, int64_t head, int64_t key, float*) -> KeyValueRows {
         return {k.as<const char>() + (b * k.stride[0] + key * k.stride[1] + head * k.stride[2]) * element,
                 v.as<const char>() + (b * v.stride[0] + key * v.stride[1] + head * v.stride[2]) * element};
       });

@@ -20,6 +20,7 @@ struct AttentionRows {
   DType type;
   AttentionOperand q, y;
   float scale;
+  bool decodes = false;  // keys and values are stored in another type: `locate` decodes them into its space as f32
 
   int64_t group() const { return heads / key_heads; }
   int64_t rows() const { return group() * queries; }  // query rows that share a key head
@@ -39,7 +40,8 @@ struct KeyValueRows {
   const char* value;
 };
 
-// visible(b, t): keys that query t of sequence b may see, a prefix; locate(b, key_head, key): where they are.
+// visible(b, t): keys that query t of sequence b may see, a prefix; locate(b, key_head, key, space): where they are.
+// `space` holds 2·D floats for this key and lasts as long as they are read; null unless problem.decodes.
 template <typename Visible, typename Locate>
 void run_attention_rows(const AttentionRows& problem, void* workspace, Visible visible, Locate locate) {
   const Kernels& table = kernels();
@@ -51,8 +53,10 @@ void run_attention_rows(const AttentionRows& problem, void* workspace, Visible v
   const int64_t items = problem.batch * problem.key_heads * chunks;
   const int64_t cost = std::min(kChunkKeys, problem.max_keys) * depth * 2 * std::max<int64_t>(rows, 4);
   parallel_for(items, grain_of(cost), [&](int64_t begin, int64_t end) {
-    float* q = thread_scratch(rows * (depth + kChunkKeys) + rows * 2);
+    const int64_t space_stride = problem.decodes ? 2 * depth : 0;
+    float* q = thread_scratch(rows * (depth + kChunkKeys) + kChunkKeys * space_stride);
     float* scores = q + rows * depth;
+    float* space = problem.decodes ? scores + rows * kChunkKeys : nullptr;
     const void* keys[kChunkKeys];
     const void* values[kChunkKeys];
     for (int64_t item = begin; item < end; ++item) {
@@ -62,7 +66,7 @@ void run_attention_rows(const AttentionRows& problem, void* workspace, Visible v
       const int64_t count = std::min(kChunkKeys, visible(b, problem.queries - 1) - first);  // the last sees most
       if (count <= 0) continue;
       for (int64_t key = 0; key < count; ++key) {
-        const KeyValueRows found = locate(b, key_head, first + key);
+        const KeyValueRows found = locate(b, key_head, first + key, space + key * space_stride);
         keys[key] = found.key;
         values[key] = found.value;
       }
@@ -86,7 +90,7 @@ void run_attention_rows(const AttentionRows& problem, void* workspace, Visible v
         chunk.key_rows = keys;
         chunk.value_rows = values;
         chunk.visible = seen;
-        chunk.type = problem.type;
+        chunk.type = problem.decodes ? DType::kF32 : problem.type;
         chunk.scores = scores + row * kChunkKeys;
         chunk.partial = partials + (((b * problem.key_heads + key_head) * chunks + index) * rows + row) * stride;
         table.attention_chunk(chunk);

@@ -126,9 +126,7 @@ export class CpuBackend implements Backend {
   #bind(call: PreparedCall): () => void {
     const op = this.#ops.get(call.declaration.kernel);
     const binding = this.#binding;
-    if (op === undefined || binding === null || call.tensors.some((tensor) => tensor?.dtype === 'f8e4m3')) {
-      return () => runReference(call);
-    }
+    if (op === undefined || binding === null) return () => runReference(call);
     const descriptors = packDescriptors(call.tensors, (tensor) => this.#addressOf(tensor, binding));
     const count = call.tensors.length;
     const attributes = call.packedAttributes;

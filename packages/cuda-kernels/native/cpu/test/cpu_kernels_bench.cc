@@ -95,7 +95,9 @@ void bench_paged(DType dtype, int64_t batch, int64_t keys, int64_t heads, int64_
                 long(batch), long(keys), long(heads), long(depth));
   Op op("attention_decode_paged");
   measure(label, 2.0 * batch * keys * heads * depth, double(k.bytes().size() * 2),
-          [&] { op({q.view(), k.view(), v.view(), table.view(), lengths.view(), y.view()}, {0}); });
+          [&] {
+            op({q.view(), k.view(), v.view(), table.view(), lengths.view(), TensorView(), y.view()}, {0, 0, 0});
+          });
 }
 
 void bench_all() {

@@ -214,7 +214,7 @@ void test_paged(DType dtype, int64_t batch, int64_t key_heads, int64_t group, in
       describe("attention_decode_paged", dtype, {batch, key_heads, group, depth, page_size, pages_each}),
       Tensor(dtype, {batch, heads, depth}),
       [&](const Tensor& y) {
-        op({q.view(), k.view(), v.view(), table.view(), lengths.view(), y.view()}, {0});
+        op({q.view(), k.view(), v.view(), table.view(), lengths.view(), TensorView(), y.view()}, {0, 0, 0});
       },
       [&](int64_t i) {
         const int64_t d = i % depth, h = i / depth % heads, b = i / depth / heads;
@@ -227,6 +227,42 @@ void test_paged(DType dtype, int64_t batch, int64_t key_heads, int64_t group, in
             [&](int64_t c) { return q.get((b * heads + h) * depth + c); },
             [&](int64_t s, int64_t c) { return k.get(at(s, c)); },
             [&](int64_t s, int64_t c) { return v.get(at(s, c)); });
+      });
+}
+
+// Keys and values as int8, decoded on the way to the same inner loops.
+void test_stored(DType dtype, int64_t batch, int64_t key_heads, int64_t group, int64_t depth, int64_t pages_each) {
+  const int64_t heads = key_heads * group, page_size = 16, pages = batch * pages_each;
+  const auto random_bytes = [&] {
+    Tensor tensor(DType::kI8, {pages, page_size, key_heads, depth});
+    for (int64_t i = 0; i < tensor.size(); ++i) tensor.set(i, double(pick(-127, 127)));
+    return tensor;
+  };
+  const Tensor q = Tensor::random(dtype, {batch, heads, depth}), k = random_bytes(), v = random_bytes();
+  const Tensor k_scales = Tensor::random(DType::kF32, {pages, page_size, key_heads, 1}, 0.02);
+  const Tensor v_scales = Tensor::random(DType::kF32, {pages, page_size, key_heads, 1}, 0.02);
+  Tensor table(DType::kI32, {batch, pages_each}), lengths(DType::kI32, {batch});
+  for (int64_t i = 0; i < table.size(); ++i) table.set(i, double(pick(0, pages - 1)));
+  for (int64_t b = 0; b < batch; ++b) lengths.set(b, double(pick(0, page_size * pages_each)));
+  Op op("attention_decode_quantized");
+  check(
+      describe("attention_decode_quantized", dtype, {batch, key_heads, group, depth, pages_each}),
+      Tensor(dtype, {batch, heads, depth}),
+      [&](const Tensor& y) {
+        op({q.view(), k.view(), v.view(), k_scales.view(), v_scales.view(), table.view(), lengths.view(), TensorView(),
+            y.view()},
+           {0, 0, 0});
+      },
+      [&](int64_t i) {
+        const int64_t d = i % depth, h = i / depth % heads, b = i / depth / heads;
+        const auto vector = [&](int64_t s) {
+          return (int64_t(table.get(b * pages_each + s / page_size)) * page_size + s % page_size) * key_heads + h / group;
+        };
+        return attend(
+            int64_t(lengths.get(b)), 1 / std::sqrt(double(depth)), depth, d,
+            [&](int64_t c) { return q.get((b * heads + h) * depth + c); },
+            [&](int64_t s, int64_t c) { return k.get(vector(s) * depth + c) * k_scales.get(vector(s)); },
+            [&](int64_t s, int64_t c) { return v.get(vector(s) * depth + c) * v_scales.get(vector(s)); });
       });
 }
 
@@ -269,6 +305,8 @@ void test_all(int rounds) {
     test_attention(dtype, 1, 60, 300, 1, 1, 112, false, false);
     test_attention(dtype, 1, 9, 40, 1, 1, 512, false, true);
     test_paged(dtype, 2, 2, 20, 64, 16, 40);
+    test_stored(dtype, 2, 2, 16, 64, 40);
+    test_stored(dtype, 3, 4, 1, 24, 5);
     for (int round = 0; round < rounds; ++round) {
       test_linear(dtype, pick(1, 60), pick(1, 120), pick(1, 200), pick(0, 1));
       test_conv2d(dtype, pick(1, 2), pick(1, 20), pick(1, 20), pick(1, 40), pick(1, 40), pick(1, 4), pick(1, 4),
