@@ -36,8 +36,8 @@ struct RowSide {
 
 inline uint32_t inner_stride(int64_t bytes) {
   if (bytes >= 0 && bytes < (int64_t{1} << 32)) return static_cast<uint32_t>(bytes);
-  throw OpError("LAYOUT", "rows of a cache are too far apart: expected tokens and heads less than 4 GiB from the next, got " +
-                              std::to_string(bytes) + " bytes. Copy the tensor with contiguous() first.");
+  throw OpError("LAYOUT", "rows of a cache are too far apart: expected tokens and heads within 4 GiB of the next, got " +
+                              std::to_string(bytes) + " bytes. Use contiguous(tensor) first.");
 }
 
 // A [.., tokens, heads, elements] view of rank 4 as a side; axes of size 1 count as dense.
@@ -113,12 +113,14 @@ struct PageRows {
     tile.first_head = head_tiles.divide(index, rest) * tile_heads;
     tile.first_token = token_tiles.divide(rest, tile.batch) * tile_tokens;
     tile.length = tokens;
-    if (lengths != nullptr) tile.length = static_cast<uint32_t>(max(0, min(lengths[tile.batch], static_cast<int>(tokens))));
+    if (lengths != nullptr) {
+      tile.length = static_cast<uint32_t>(max(0, min(lengths[tile.batch], static_cast<int>(tokens))));
+    }
     return tile;
   }
 
-  // Row `row` of a tile. Tokens that do not exist, and tokens of a page that is not in the pool, have no place in pages
-  // and are zeros outside of them.
+  // Row `row` of a tile. Tokens that do not exist, and tokens of a page that is not in the pool, have no place in
+  // pages and are zeros outside of them.
   template <Paging kPaging>
   __device__ __forceinline__ RowPlace place(const RowTile& tile, uint32_t row) const {
     uint32_t outer;

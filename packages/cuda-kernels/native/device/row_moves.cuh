@@ -1,8 +1,8 @@
 // Moves rows bit by bit between two places of which one may be pages: the kernel behind transposeHeads,
 // contiguousToPages, pagesToContiguous, swapPageLayout and same-format conversions.
 //
-// Launch: 256 threads, four words of up to sixteen bytes each; a block is one tile of rows (page_rows.cuh), or a piece of
-// one very long row. All four loads of a thread are on their way before the first store. Addresses are 64-bit, found
+// Launch: 256 threads, four words of up to sixteen bytes each; a block is one tile of rows (page_rows.cuh), or a piece
+// of one very long row. All four loads of a thread are on their way before the first store. Addresses are 64-bit, found
 // with multiplications only; the loads pass L1, which has nothing to gain. Bound by memory: every byte is read once and
 // written once, in runs of a row or more.
 

@@ -1,5 +1,5 @@
-// Vectors of keys and values as fp8, int8 or int4 with scales: the arithmetic between eight floats of one lane and their
-// stored bits. The definition in plain loops: packages/kv-cache/src/storage-arithmetic.ts; both give the same bits.
+// Vectors of keys and values as fp8, int8 or int4 with scales: the arithmetic between eight floats of one lane and
+// their stored bits. The definition in plain loops: packages/kv-cache/src/storage-arithmetic.ts; both give the same bits.
 //
 // A vector of D elements is spread over a group of neighbouring lanes, eight elements each:
 //   float x[8] of this lane → Range of the vector (a reduction over the group) → Scales → 8, 8 or 4 bytes → and back.

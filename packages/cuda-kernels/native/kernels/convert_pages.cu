@@ -1,12 +1,12 @@
 // convertPages: the vectors of one pool in the storage format of another, page by page.
 //
-//   source        [G, P, K, E]   f32, f16, bf16, f8e4m3 (fp8), i8 (int8) or u8 (int4); E dense, other axes at any stride
+//   source        [G, P, K, E]   f32, f16, bf16, f8e4m3 (fp8), i8 (int8) or u8 (int4); E dense, others at any stride
 //   sourceScales  [G, P, K, S]   with fp8 and int8: f32, S = 1; with int4: f16, S = 2
 //   pages         [G, P, K, E']  likewise, of another or the same format; written
 //   scales        [G, P, K, S']  likewise; written
 //
 // Value for value: decoded to f32, encoded anew; the same format is copied bit by bit.
-// Geometry: kernels/vector_conversion.cuh. This file also defines the launcher that encodeToPages and decodeFromPages use.
+// Geometry: kernels/vector_conversion.cuh. The launcher that encodeToPages and decodeFromPages use is defined here too.
 
 #include "core/cuda_check.h"
 #include "core/op_registry.h"
@@ -26,8 +26,9 @@ StorageFormat format_of(const char* op, DType dtype) {
     case DType::kI8: return StorageFormat::kInt8;
     case DType::kU8: return StorageFormat::kInt4;
     default:
-      throw OpError("UNSUPPORTED_DTYPE", std::string(op) + ": pages have an unsupported dtype: expected f32, f16, bf16, " +
-                                             "f8e4m3, i8 or u8, got " + name_of(dtype) + ". Convert with cast().");
+      throw OpError("UNSUPPORTED_DTYPE", std::string(op) + ": pages have an unsupported dtype: expected f32, f16, " +
+                                             "bf16, f8e4m3, i8 or u8, got " + name_of(dtype) +
+                                             ". Convert with cast().");
   }
 }
 
@@ -49,7 +50,8 @@ RowSide scale_side(const char* op, const StoredSide& side, StorageFormat format)
   const bool pair = format == StorageFormat::kInt4;
   require(side.scales.present() && side.scales.dtype == (pair ? DType::kF16 : DType::kF32) &&
               side.scales.shape[3] == (pair ? 2 : 1),
-          op, "scales do not fit: expected f32 [.., 1] for fp8 and int8, f16 [.., 2] for int4. Create them with the pages.");
+          op,
+          "scales do not fit: expected f32 [.., 1] for fp8 and int8, f16 [.., 2] for int4. Use those of the pages.");
   return row_side(side.scales);
 }
 

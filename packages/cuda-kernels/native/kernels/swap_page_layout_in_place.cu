@@ -2,9 +2,9 @@
 //
 //   pages  [.., N, M, E]  any dtype; contiguous; written
 //
-// Vectors change places, but the columns of a page do not mix: a block takes some columns of one page (all of them where
-// they fit), reads their N · M pieces into shared memory, and writes them back in the other order. No other block
-// touches those bytes. Pieces are as wide as about a third of an SM's shared memory allows, so that some blocks read
+// Vectors change places, but the columns of a page do not mix: a block takes some columns of one page (all of them
+// where they fit), reads their N · M pieces into shared memory, and writes them back in the other order. No other
+// block touches those bytes. Pieces are as wide as about a third of an SM's shared memory allows, so that some blocks read
 // while others write; below 64 bytes, up to all of it. The widest word that leaves a piece of one word fitting is used.
 // Launch: 512 threads, grid of pages by pieces. Bound by memory: every byte is read once and written once.
 
@@ -120,7 +120,8 @@ void launch_swap_page_layout_in_place(const OpCall& call) {
   swap.pieces = FastDivisor(swap.row_words / words);
 
   Launch launch;
-  launch.grid = dim3(row_count(op, "the number of blocks", pages.size() / (rows * pages.last(0)) * swap.row_words / words));
+  const int64_t count = pages.size() / (rows * pages.last(0));
+  launch.grid = dim3(row_count(op, "the number of blocks", count * (swap.row_words / words)));
   launch.block = dim3(kThreads);
   launch.shared_bytes = static_cast<size_t>(rows * words * bytes);
   launch.stream = static_cast<cudaStream_t>(call.stream);

@@ -1,10 +1,10 @@
-// Kernels that convert vectors between storage formats, through f32 in registers. Arithmetic: device/storage_format.cuh;
-// walking and pages: device/page_rows.cuh.
+// Kernels that convert vectors between storage formats, through f32 in registers. Arithmetic:
+// device/storage_format.cuh; walking and pages: device/page_rows.cuh.
 //
-// convert_eights: D is a multiple of 8, at most 512, and everything is aligned. A vector belongs to a group of lanes (the
-// power of two at or above D / 16). A lane takes eight elements in the first half of the group's width and eight in the
-// second, so that every access of a warp is dense and the work for each vector (its place, its range, its scales) is
-// shared by sixteen elements: at the rate of the memory an SM has some twenty instructions for each element. Two vectors
+// convert_eights: D is a multiple of 8, at most 512, and everything is aligned. A vector belongs to a group of lanes
+// (the power of two at or above D / 16). A lane takes eight elements in the first half of the group's width and eight
+// in the second, so that every access of a warp is dense and the work for each vector (its place, its range, its scales)
+// is shared by sixteen elements: at the rate of the memory an SM has some twenty instructions for each one. Two vectors
 // per lane are on their way before the first is used. A group finds the range of its vector with shuffles.
 // convert_any: the rest. A warp per vector, elements one by one, formats by switch, two passes.
 // Both are bound by memory: each element is read once (twice in convert_any) and written once.
@@ -102,7 +102,8 @@ __device__ __forceinline__ StoredEight<kFormat> load_some(const char* pointer, i
   StoredEight<kFormat> stored = {};
 #pragma unroll
   for (int byte = 0; byte < kStoredWords<kFormat> * 4; ++byte) {
-    if (byte < bytes) stored.words[byte / 4] |= static_cast<uint32_t>(static_cast<uint8_t>(pointer[byte])) << (8 * (byte % 4));
+    if (byte >= bytes) continue;
+    stored.words[byte / 4] |= static_cast<uint32_t>(static_cast<uint8_t>(pointer[byte])) << (8 * (byte % 4));
   }
   return stored;
 }
