@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 
 import { stepRunner } from '@limen/graph-runtime';
 import { makeCase, qualityReport, qualityTable, seedRanges } from '@limen/janus-tiny';
-import { loadModel, type Quantization } from '@limen/models-janus';
+import { type CacheOptions, loadModel, type Quantization } from '@limen/models-janus';
 import { type DType, isDType, LimenError } from '@limen/tensor';
 
 import { agreementOf } from './lib/quality/agreement.js';
@@ -20,7 +20,7 @@ const usage = `npm run quality -- [options]
   --device NAME        cpu (default) or cuda
   --dtype NAME         f32 | bf16 | f16; default: f32 on a CPU, bf16 on a GPU
   --quantization NAME  none (default) or int8
-  --kv NAME            auto (default): the type of the weights
+  --kv NAME            storage of keys and values: auto (default), as the weights; f32 | bf16 | f16 | fp8 | int8 | int4
   --eager              run every step as it is instead of capturing it
   --batch N            conversations and pictures at once; default 32
   --guidance N         of drawings; default: the model's own
@@ -50,12 +50,13 @@ async function main(): Promise<number> {
   const [seed, count, batch] = [Number(values.seed), Number(values.count), Number(values.batch)];
   const sane =
     [seed, count, batch].every((value) => Number.isSafeInteger(value) && value >= 0) && count > 0 && batch > 0;
-  if (values.help || !sane || !['auto', dtype].includes(values.kv)) {
+  if (values.help || !sane) {
     console.log(usage);
     return values.help ? 0 : 2;
   }
   const quantization = values.quantization as Quantization;
-  const loading = { device, dtype, quantization, ...(values.eager ? {} : { stepRunner }) };
+  const cache = { dtype: values.kv as NonNullable<CacheOptions['dtype']> };
+  const loading = { device, dtype, quantization, cache, ...(values.eager ? {} : { stepRunner }) };
   using model = await loadModel(values.model, loading);
   // Blocks of cases of different seeds do not overlap until the test range is used up.
   const first = (seed * 10_000) % (seedRanges.test.count - count);
@@ -73,7 +74,7 @@ async function main(): Promise<number> {
     count,
     device: device === 'cpu' ? `cpu (${cpus()[0]?.model.trim() ?? 'unknown'})` : device,
     weights: quantization === 'none' ? dtype : quantization,
-    kv: dtype,
+    kv: model.cache.dtype,
     captured: !values.eager,
   };
   const report = qualityReport(run, answers, descriptions, drawings, agreement);

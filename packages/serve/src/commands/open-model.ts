@@ -31,10 +31,12 @@ export async function openModel(options: ModelOptions): Promise<JanusModel> {
       device,
       dtype: options.dtype,
       quantization: options.quantization,
+      cache: { dtype: options.kv },
       stepRunner,
       onProgress: ({ loaded, total }) => bar.update(loaded, total),
     });
-    bar.finish(`${model.name} (${model.device}, ${model.dtype})`);
+    const kept = model.cache.dtype === model.dtype ? '' : `, keys and values ${model.cache.dtype}`;
+    bar.finish(`${model.name} (${model.device}, ${model.dtype}${kept})`);
     return model;
   } catch (error) {
     bar.clear();

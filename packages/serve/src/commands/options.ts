@@ -14,6 +14,7 @@ export interface ModelOptions {
   readonly device: string;
   readonly dtype: 'auto' | 'f32' | 'bf16' | 'f16';
   readonly quantization: 'none' | 'int8';
+  readonly kv: 'auto' | 'bf16' | 'f16' | 'f32' | 'fp8' | 'int8' | 'int4';
 }
 
 /** How tokens are drawn. */
@@ -62,6 +63,12 @@ export function addModelOptions(command: Command): Command {
         .choices(['none', 'int8'])
         .default('none')
         .env('LIMEN_QUANTIZATION'),
+    )
+    .addOption(
+      new Option('--kv <format>', 'storage of keys and values; auto: as the weights')
+        .choices(['auto', 'bf16', 'f16', 'f32', 'fp8', 'int8', 'int4'])
+        .default('auto')
+        .env('LIMEN_KV'),
     );
 }
 
