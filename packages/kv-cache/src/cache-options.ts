@@ -19,6 +19,11 @@ export interface PagedCacheOptions extends CacheShape {
   readonly device?: string;
   /** Most bytes of host memory that swapped sequences may take; default 0, no swaps. */
   readonly hostBytes?: number;
+  /**
+   * Device memory of each of the buffers through which pages leave and come back, rounded down to whole pages but at
+   * least one; default 32 MiB. Swaps have two of them, files a third.
+   */
+  readonly stagingBytes?: number;
 }
 
 /** Shape of a table, or an i32 tensor of that shape to write it into, such as a static input of a captured step. */

@@ -9,7 +9,7 @@ import { CacheSequence, type PageKeeper } from './cache-sequence.js';
 import { measureOccupancy } from './occupancy.js';
 import { attentionDecodePaged } from './ops/attention-decode-paged.js';
 import { kvAppend } from './ops/kv-append.js';
-import { HostTier, type PageOwner } from './host-tier/host-tier.js';
+import { defaultStagingBytes, HostTier, type PageOwner } from './host-tier/host-tier.js';
 import { type SaveOptions, type SequenceFileOptions, SequenceFiles } from './host-tier/sequence-files.js';
 import type { SwappedSequence } from './host-tier/swapped-sequence.js';
 import { defaultPageSize, PagePool } from './page-pool.js';
@@ -58,6 +58,7 @@ export class PagedCache implements Disposable {
     layout = 'NHD',
     device = 'cpu',
     hostBytes = 0,
+    stagingBytes = defaultStagingBytes,
   }: PagedCacheOptions) {
     this.shape = Object.freeze({ layers, keyValueHeads, headSize, pageSize, dtype });
     checkedBytesPerToken(this.shape, 'PagedCache.create');
@@ -70,6 +71,7 @@ export class PagedCache implements Disposable {
       remake: (outline, caller) =>
         new CacheSequence(this.#keeper, SequencePages.fromOutline(this.#pool, outline, caller)),
       owns: (sequence) => this.#live.has(sequence),
+      stagingBytes,
     };
     this.#host = new HostTier(owner, hostBytes);
     this.#files = new SequenceFiles(owner);

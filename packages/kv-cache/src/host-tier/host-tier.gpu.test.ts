@@ -39,7 +39,7 @@ async function markedCache(
   lengths: readonly number[],
   options: Partial<PagedCacheOptions> = {},
 ): Promise<{ cache: PagedCache; sequences: CacheSequence[] }> {
-  const all = { ...shape, hostBytes: 2 ** 26, ...options };
+  const all = { ...shape, hostBytes: 2 ** 26, stagingBytes: 2 ** 18, ...options }; // pieces of a few pages
   using twin = PagedCache.create(all);
   const cache = PagedCache.create({ ...all, device });
   lengths.forEach((tokens, index) => markedSequence(twin, tokens, 1000 * index));

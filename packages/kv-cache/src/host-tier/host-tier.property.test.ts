@@ -43,6 +43,15 @@ interface Twin<Real> {
   marks: number[];
 }
 
+interface Sizes {
+  readonly layout: 'NHD' | 'HND';
+  readonly pages: number;
+  readonly pageSize: number;
+  readonly hostPages: number;
+  /** Pages of a piece. */
+  readonly stagedPages: number;
+}
+
 class History {
   readonly cache: PagedCache;
   readonly live: Twin<CacheSequence>[] = [];
@@ -51,11 +60,12 @@ class History {
   #nextMark = 1;
   refused = 0;
 
-  constructor(dtype: CacheDType, layout: 'NHD' | 'HND', pages: number, pageSize: number, hostPages: number) {
+  constructor(dtype: CacheDType, { layout, pages, pageSize, hostPages, stagedPages }: Sizes) {
     const shape = { layers: 2, keyValueHeads: 2, headSize: 6, dtype, layout, pages, pageSize };
     // Room for so many images: up to 32 bytes of gaps and a page number each.
-    const hostBytes = hostPages * (bytesPerToken(shape) * pageSize + 36);
-    this.cache = PagedCache.create({ ...shape, hostBytes });
+    const imageBytes = bytesPerToken(shape) * pageSize + 32;
+    const [hostBytes, stagingBytes] = [hostPages * (imageBytes + 4), stagedPages * imageBytes];
+    this.cache = PagedCache.create({ ...shape, hostBytes, stagingBytes });
   }
 
   async run([kind, pick, size]: Action): Promise<void> {
@@ -166,6 +176,7 @@ const history = fc.record({
   pages: fc.integer({ min: 1, max: 14 }),
   pageSize: fc.integer({ min: 1, max: 5 }),
   hostPages: fc.nat(8),
+  stagedPages: fc.integer({ min: 1, max: 3 }),
   steps: fc.array(fc.tuple(fc.constantFrom(...kinds), fc.nat(5), fc.nat(9)), {
     minLength: 15,
     maxLength: 40,
@@ -176,8 +187,8 @@ const history = fc.record({
 describe('PagedCache · random histories with swaps and files', () => {
   it.each(Object.keys(cacheFormats) as CacheDType[])('keeps every token in %s', async (dtype) => {
     const totals = { swapsOut: 0, swapsIn: 0, saved: 0, refused: 0 };
-    const property = fc.asyncProperty(history, async ({ layout, pages, pageSize, hostPages, steps }) => {
-      const run = new History(dtype, layout, pages, pageSize, hostPages);
+    const property = fc.asyncProperty(history, async ({ steps, ...sizes }) => {
+      const run = new History(dtype, sizes);
       for (const step of steps) {
         await run.run(step);
         run.check();

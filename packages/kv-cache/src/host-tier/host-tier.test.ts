@@ -31,11 +31,11 @@ afterEach(() => {
   gate.calls = [];
 });
 
-// An image takes more than half of a piece, so that each piece is one page.
-const large = { layers: 2, keyValueHeads: 16, headSize: 5000, pageSize: 16, pages: 8, dtype: 'f32' } as const;
 const small = { layers: 2, keyValueHeads: 2, headSize: 6, pageSize: 4, pages: 12, dtype: 'int8' } as const;
 const create = (options: Partial<PagedCacheOptions> = {}) =>
   PagedCache.create({ ...small, hostBytes: 100_000, ...options });
+/** Every page is a piece. */
+const pieceByPiece = { stagingBytes: 1, pageSize: 16, pages: 8 };
 
 async function codeOf(action: () => Promise<unknown>): Promise<string> {
   try {
@@ -188,7 +188,7 @@ describe('a swap that is refused changes nothing', () => {
 
 describe('a swap under way', () => {
   it('follows the ops, and frees pages as they leave, the last ones first', async () => {
-    using cache = PagedCache.create({ ...large, hostBytes: 2 ** 28 });
+    using cache = create(pieceByPiece);
     const sequence = cache.allocateSequence(5 * 16);
     const before = [...sequence.pages];
     const marks: (() => void)[] = (gate.marks = []);
@@ -209,7 +209,7 @@ describe('a swap under way', () => {
   });
 
   it('hands a sequence back when all of it has arrived', async () => {
-    using cache = PagedCache.create({ ...large, hostBytes: 2 ** 28 });
+    using cache = create(pieceByPiece);
     const swapped = await cache.swapOut(cache.allocateSequence(48));
     const marks: (() => void)[] = (gate.marks = []);
     let isBack = false;
@@ -238,9 +238,27 @@ describe('a swap under way', () => {
     expect(cache.statistics().host).toMatchObject({ swapsOut: 9, swapsIn: 9, inFlight: 0, heldBytes: 0 });
   });
 
+  it('keeps the queue of the device short: the next piece is enqueued when an earlier one has arrived', async () => {
+    using cache = create({ stagingBytes: 1, pages: 40 });
+    const sequence = markedSequence(cache, 80);
+    const marks: (() => void)[] = (gate.marks = []);
+    const promise = cache.swapOut(sequence);
+    expect(marks).toHaveLength(16);
+    marks[0]?.();
+    await vi.waitFor(() => expect(marks).toHaveLength(17));
+    expect(cache.freePages).toBe(21);
+    for (let next = 1; next < 20; next += 1) {
+      await vi.waitFor(() => expect(marks.length).toBeGreaterThan(next));
+      marks[next]?.();
+    }
+    const swapped = await promise;
+    gate.marks = undefined;
+    expect(wrongTokens(cache, await cache.swapIn(swapped))).toEqual([]);
+  });
+
   it('fails when the cache is disposed, which lets ops wait for it and leaks nothing', async () => {
     const leaks = leakReport().length;
-    const cache = PagedCache.create({ ...large, hostBytes: 2 ** 28 });
+    const cache = create(pieceByPiece);
     const held = await cache.swapOut(cache.allocateSequence(16));
     const marks: (() => void)[] = (gate.marks = []);
     const promise = cache.swapOut(cache.allocateSequence(33));

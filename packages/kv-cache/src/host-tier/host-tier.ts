@@ -25,6 +25,8 @@ export interface PageOwner {
   remake(outline: SequenceOutline, caller: string): CacheSequence;
   /** Whether a sequence is a live one of this cache. */
   owns(sequence: CacheSequence): boolean;
+  /** Device memory of each lane's buffer. */
+  readonly stagingBytes: number;
 }
 
 /** The host tier at one moment. Bytes of swaps are bytes of pages that crossed the link. */
@@ -45,12 +47,14 @@ export interface HostTierStatistics {
 }
 
 /** Bytes of a piece, of which each lane holds one in device memory: long enough for a copy at full speed. */
-export const pieceBytes = 32 * 2 ** 20;
+export const defaultStagingBytes = 32 * 2 ** 20;
 /** Parts of an image begin at such multiples, so that kernels move 16 bytes at a time. */
 export const imageAlignment = 16;
 const laneCount = 2;
 /** Swaps whose copies are enqueued at the same time; later ones wait on the host. */
-const mostAtOnce = 4;
+const swapsAtOnce = 4;
+/** Pieces of one swap that are enqueued at the same time: the device's queue stays short, and the link never idle. */
+const piecesAtOnce = 16;
 
 /** What the tier knows of a sequence that it holds. */
 interface Holding {
@@ -81,6 +85,7 @@ export class HostTier implements Disposable, SwapKeeper {
   /** @throws {InvalidArgumentError} `budgetBytes` is no count */
   constructor(owner: PageOwner, budgetBytes: number) {
     requireCount('PagedCache.create', 'hostBytes', budgetBytes);
+    requireCount('PagedCache.create', 'stagingBytes', owner.stagingBytes, 1);
     this.#owner = owner;
     this.#budgetBytes = budgetBytes;
     const { memory } = owner;
@@ -210,11 +215,10 @@ export class HostTier implements Disposable, SwapKeeper {
 
   #openLanes(): readonly PageLane[] {
     if (this.#lanes.length > 0) return this.#lanes;
-    const { memory } = this.#owner;
-    const pages = pagesAtOnce(this.#image, memory.options.pages);
     const lanes: PageLane[] = [];
     try {
-      while (lanes.length < laneCount) lanes.push(new PageLane(memory, this.#image, pages));
+      while (lanes.length < laneCount)
+        lanes.push(new PageLane(this.#owner.memory, this.#image, pagesAtOnce(this.#owner)));
     } catch (error) {
       for (const lane of lanes) lane[Symbol.dispose]();
       throw error;
@@ -246,7 +250,7 @@ export class HostTier implements Disposable, SwapKeeper {
   async #perform(swap: () => Promise<void>): Promise<void> {
     this.#inFlight += 1;
     try {
-      if (this.#inFlight > mostAtOnce) await new Promise<void>((wake) => this.#waiting.push(wake));
+      if (this.#inFlight > swapsAtOnce) await new Promise<void>((wake) => this.#waiting.push(wake));
       this.#requireReady();
       await swap();
     } finally {
@@ -265,18 +269,21 @@ export class HostTier implements Disposable, SwapKeeper {
   ): Promise<void> {
     for (const { stream } of lanes) stream.followOps();
     const arrivals: Promise<void>[] = [];
+    let told = 0;
+    const tellNext = async () => {
+      await arrivals[told];
+      if (this.#disposed) throw new DisposedError('paged cache', 'disposed while a sequence was swapped');
+      onArrival?.(pieces[told] as Piece);
+      told += 1;
+    };
     try {
-      pieces.forEach(({ slots }, index) => {
-        const arrival = lanes[index % lanes.length]?.[direction](this.#arena.runs(slots));
-        if (arrival === undefined) return;
+      for (const [index, { slots }] of pieces.entries()) {
+        if (index - told >= piecesAtOnce) await tellNext();
+        const arrival = (lanes[index % lanes.length] as PageLane)[direction](this.#arena.runs(slots));
         arrival.catch(() => undefined); // it is awaited below, perhaps after it has failed
         arrivals.push(arrival);
-      });
-      for (const [index, piece] of pieces.entries()) {
-        await arrivals[index];
-        if (this.#disposed) throw new DisposedError('paged cache', 'disposed while a sequence was swapped');
-        onArrival?.(piece);
       }
+      while (told < pieces.length) await tellNext();
     } finally {
       // Until the last copy has run, neither side may be used for anything else.
       await Promise.allSettled(arrivals);
@@ -285,8 +292,9 @@ export class HostTier implements Disposable, SwapKeeper {
 }
 
 /** Pages of a piece. */
-export function pagesAtOnce(image: PageImage, pages: number): number {
-  return Math.max(1, Math.min(pages, Math.floor(pieceBytes / image.bytes)));
+export function pagesAtOnce({ memory, stagingBytes }: PageOwner): number {
+  const { bytes } = pageImage(memory.options, imageAlignment);
+  return Math.max(1, Math.min(memory.options.pages, Math.floor(stagingBytes / bytes)));
 }
 
 /**

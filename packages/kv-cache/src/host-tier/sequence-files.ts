@@ -268,7 +268,7 @@ export class SequenceFiles implements Disposable {
   #openDesk(): Desk {
     if (this.#desk !== undefined) return this.#desk;
     const { memory } = this.#owner;
-    const pages = pagesAtOnce(this.#image, memory.options.pages);
+    const pages = pagesAtOnce(this.#owner);
     const lane = new PageLane(memory, this.#image, pages);
     try {
       const images = allocateHostBuffer(memory.device, pages * this.#image.bytes);
