@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util';
 
+import { type CacheDType, cacheFormats } from '@limen/kv-cache';
 import type { Quantization } from '@limen/models-janus';
 import { type DType, LimenError } from '@limen/tensor';
 
@@ -22,6 +23,7 @@ Names: ops | decode | prefill | draw | kv | ceilings
   --device NAME       default cuda
   --dtype NAME        bf16 (default), f16 or f32
   --quantization NAME none (default) or int8
+  --kv NAME           decode, draw: storage of keys and values; default: as --dtype
   --batch LIST        decode: sequences, default 1,4,8; kv: 8,64
   --context LIST      decode: tokens in the cache, default 512; kv: 2048
   --count LIST        draw: pictures at once, default 1
@@ -47,6 +49,7 @@ async function main(): Promise<number> {
       device: { type: 'string', default: 'cuda' },
       dtype: { type: 'string', default: 'bf16' },
       quantization: { type: 'string', default: 'none' },
+      kv: { type: 'string' },
       batch: { type: 'string' },
       context: { type: 'string' },
       count: { type: 'string', default: '1' },
@@ -68,7 +71,8 @@ async function main(): Promise<number> {
   const dtype = values.dtype as DType;
   const known = ['ops', 'decode', 'prefill', 'draw', 'kv', 'ceilings'];
   const unknown = names.filter((name) => !known.includes(name)).concat(only.filter((part) => !kvParts.includes(part)));
-  if (values.help || names.length === 0 || unknown.length > 0) {
+  const kv = values.kv ?? dtype;
+  if (values.help || names.length === 0 || unknown.length > 0 || !Object.hasOwn(cacheFormats, kv)) {
     console.log(usage);
     return values.help ? 0 : 2;
   }
@@ -111,6 +115,7 @@ async function main(): Promise<number> {
       dtype,
       quantization,
       format: quantization === 'none' ? dtype : quantization,
+      kv: kv as CacheDType,
       batches: list(values.batch ?? '1,4,8'),
       contexts: list(values.context ?? '512'),
       counts: list(values.count),

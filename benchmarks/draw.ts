@@ -4,21 +4,14 @@ import { stepRunner } from '@limen/graph-runtime';
 import { generateImageCodes } from '@limen/models-janus';
 import { fromArray, imageToBytes, read } from '@limen/tensor';
 
-import type { BenchmarkContext } from './lib/context.js';
+import { type BenchmarkContext, kvSuffix } from './lib/context.js';
 import { scale, timeCalls, timeLaunches } from './lib/measure.js';
 import { cacheTokenBytes, ceilings, decodeWeightBytes } from './lib/random-janus.js';
 import type { Measurement } from './lib/report.js';
 
 /** Draws `n` pictures at once with guidance, for each `n` asked for. */
-export async function benchDraw({
-  network,
-  model,
-  device,
-  quantization,
-  format,
-  counts,
-  runs,
-}: BenchmarkContext): Promise<Measurement[]> {
+export async function benchDraw(context: BenchmarkContext): Promise<Measurement[]> {
+  const { network, model, device, quantization, format, kv, counts, runs } = context;
   const { tokens, imageCode, text } = network.config;
   const steps = imageCode.gridSize ** 2;
   const prompt = [tokens.bos, ...Array.from({ length: 22 }, (_, index) => 10 + index * 997), tokens.beginOfImage];
@@ -33,6 +26,7 @@ export async function benchDraw({
           guidance: 5,
           sampling: Array.from({ length: count }, (_, seed) => ({ temperature: 1, topK: 0, topP: 1, seed })),
           stepRunner,
+          cache: { dtype: kv },
         });
         using pixels = network.decodeImages(codes);
         using bytes = imageToBytes({ x: pixels });
@@ -42,10 +36,10 @@ export async function benchDraw({
     );
     const heads = text.hiddenSize * imageCode.headSize + imageCode.headSize * imageCode.codebookSize;
     const weights = decodeWeightBytes(model, quantization) - text.vocabularySize * text.hiddenSize * 2 + heads * 2;
-    const cacheBytes = 2 * count * (prompt.length + steps / 2) * cacheTokenBytes(model);
+    const cacheBytes = 2 * count * (prompt.length + steps / 2) * cacheTokenBytes(model, kv);
     const floor = (steps * (weights + cacheBytes)) / ceilings.readBytesPerSecond;
     measurements.push({
-      id: `draw/${model}/${format}/n${count}`,
+      id: `draw/${model}/${format}/n${count}${kvSuffix(context)}`,
       unit: 's',
       ...scale(sample, (milliseconds) => milliseconds / 1000),
       floor,

@@ -1,5 +1,6 @@
 // What every model benchmark is given.
 
+import type { CacheDType } from '@limen/kv-cache';
 import type { JanusPro, Quantization } from '@limen/models-janus';
 import type { DType } from '@limen/tensor';
 
@@ -14,9 +15,16 @@ export interface BenchmarkContext {
   readonly quantization: Quantization;
   /** Weight format as it stands in ids: `bf16`, `int8`. */
   readonly format: string;
+  /** Storage of keys and values. */
+  readonly kv: CacheDType;
   readonly batches: readonly number[];
   readonly contexts: readonly number[];
   /** Pictures drawn at once. */
   readonly counts: readonly number[];
   readonly runs: number;
+}
+
+/** Last part of an id: how keys and values are kept, unless as the activations are. */
+export function kvSuffix({ kv, dtype }: BenchmarkContext): string {
+  return kv === dtype ? '' : `/kv-${kv}`;
 }

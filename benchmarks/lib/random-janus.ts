@@ -1,5 +1,6 @@
 // Janus-Pro with its real shapes and random weights, made on the device.
 
+import { bytesPerToken, type CacheDType } from '@limen/kv-cache';
 import { JanusPro, janusProConfigs, type Quantization, RandomLoader } from '@limen/models-janus';
 import type { DType } from '@limen/tensor';
 
@@ -19,10 +20,10 @@ export function decodeWeightBytes(model: BenchmarkModel, quantization: Quantizat
   return layers * perLayer * (quantization === 'int8' ? 1 : 2) + vocabularySize * hiddenSize * 2;
 }
 
-/** Bytes of keys and values per token. */
-export function cacheTokenBytes(model: BenchmarkModel): number {
+/** Bytes of keys and values per token, scales included. */
+export function cacheTokenBytes(model: BenchmarkModel, dtype: CacheDType): number {
   const { layers, keyValueHeads, headSize } = janusProConfigs[model].text;
-  return layers * 2 * keyValueHeads * headSize * 2;
+  return bytesPerToken({ layers, keyValueHeads, headSize, dtype });
 }
 
 /** Multiply-adds per token through the decoder's layers, doubled: floating-point operations. */
