@@ -1,7 +1,7 @@
 // The transforms on a GPU against the CPU, in every format, layout and order of axes: the views that the op suite, which
 // places tensors row by row, does not make. Both sides give the same bits.
 
-import { fromArray, read } from '@limen/tensor';
+import { fromArray, readBytes } from '@limen/tensor';
 import { cudaUnavailable, SeededRandom } from '@limen/tensor/testing';
 import { describe, expect, test } from 'vitest';
 
@@ -32,15 +32,15 @@ async function passThrough(device: string, dtype: CacheDType, layout: PageLayout
   const sequences = importContiguous(cache, { layers: [{ k: x, v: x }], lengths }, { order });
   const { k, v } = exportContiguous(cache, 0, sequences, { order, dtype: 'bf16' });
   const bits = [];
-  for (const part of cache.memory.parts) bits.push(await read(part));
-  bits.push(await read(k), await read(v));
+  for (const part of cache.memory.parts) bits.push(await readBytes(part));
+  bits.push(await readBytes(k), await readBytes(v));
   k.dispose();
   v.dispose();
   using other = new PageMemory({ ...cache.memory.options, dtype: 'int4', layout: layout === 'NHD' ? 'HND' : 'NHD' });
   convertMemory(cache.memory, other);
   for (const part of other.parts) {
     swapPageLayoutInPlace({ pages: part });
-    bits.push(await read(part));
+    bits.push(await readBytes(part));
   }
   return bits;
 }
@@ -51,7 +51,10 @@ describe.skipIf(reason !== undefined)('transforms', () => {
       for (const order of orders) {
         test.each([128, 24, 6])(`${dtype} · ${layout} · ${order} · head size %i`, async (headSize) => {
           const expected = await passThrough('cpu', dtype, layout, order, headSize);
-          expect(await passThrough('cuda:0', dtype, layout, order, headSize)).toEqual(expected);
+          const actual = await passThrough('cuda:0', dtype, layout, order, headSize);
+          expect(actual.length).toBe(expected.length);
+          const same = actual.map((bytes, part) => Buffer.compare(bytes, expected[part] ?? new Uint8Array()) === 0);
+          expect(same).not.toContain(false);
         });
       }
     }
