@@ -11,11 +11,10 @@ interface Bar {
 }
 
 const bars: readonly Bar[] = [
-  { id: /^kv-attention\/[\w.-]+\/(f32|f16|bf16)\//, target: 0.9, ofDevice: true },
-  { id: /^kv-attention\/[\w.-]+\/(fp8|int8)\//, target: 0.85, ofDevice: true },
-  { id: /^kv-attention\/[\w.-]+\/int4\//, target: 0.8, ofDevice: true },
-  { id: /^kv-transform\//, target: 0.9, ofDevice: true },
-  { id: /^kv-swap\//, target: 0.9, ofDevice: true },
+  { id: /^kv-attention\/[\w.-]+\/(f32|f16|bf16)\//, target: 0.85, ofDevice: true },
+  { id: /^kv-attention\/[\w.-]+\/(fp8|int8)\//, target: 0.8, ofDevice: true },
+  { id: /^kv-transform\//, target: 0.85, ofDevice: true },
+  { id: /^kv-swap\//, target: 0.8, ofDevice: true },
   { id: /^allocator\/prefix-hash/, target: 5 },
   { id: /^allocator\//, target: 1 },
   { id: /^kv-requests-waste\//, target: 0.02 },

@@ -18,6 +18,11 @@ __device__ __forceinline__ void copy_async16(void* target, const void* source, b
                : "memory");
 }
 
+// Four bytes, through L1. Both addresses must be 4-byte aligned.
+__device__ __forceinline__ void copy_async4(void* target, const void* source) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(shared_address(target)), "l"(source) : "memory");
+}
+
 // Closes the group of copies issued since the last call, possibly none.
 __device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 

@@ -87,23 +87,6 @@ __device__ __forceinline__ uint4 load16_raw_past_l1(const void* pointer) {
   return raw;
 }
 
-// Four, eight or sixteen bytes that way; the pointer must be aligned to as many.
-template <int kWords>
-__device__ __forceinline__ void load_words_past_l1(const void* pointer, uint32_t* words) {
-  if constexpr (kWords == 4) {
-    const uint4 raw = load16_raw_past_l1(pointer);
-    words[0] = raw.x, words[1] = raw.y, words[2] = raw.z, words[3] = raw.w;
-  } else if constexpr (kWords == 2) {
-    asm volatile("ld.global.L1::no_allocate.v2.u32 {%0, %1}, [%2];"
-                 : "=r"(words[0]), "=r"(words[1])
-                 : "l"(pointer)
-                 : "memory");
-  } else {
-    static_assert(kWords == 1, "one, two or four words");
-    asm volatile("ld.global.L1::no_allocate.u32 %0, [%1];" : "=r"(words[0]) : "l"(pointer) : "memory");
-  }
-}
-
 // Aligned vector of T ↔ floats.
 template <typename T>
 __device__ __forceinline__ void load16(const T* pointer, float (&values)[kVectorWidth<T>]) {

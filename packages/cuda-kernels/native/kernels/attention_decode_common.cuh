@@ -75,6 +75,15 @@ struct DecodeArguments {
     float* const base = partial + static_cast<int64_t>(batches) * heads * splits * head_size;
     return base + ((static_cast<int64_t>(batch) * heads + head) * splits + split) * 2;
   }
+  // Elements d … d + 3 of a head whose size is a multiple of eight; y is aligned to as many elements.
+  __device__ void store4(int batch, int head, int d, float4 sum, float factor) const {
+    const int64_t index = (static_cast<int64_t>(batch) * heads + head) * head_size + d;
+    const float x = sum.x * factor, y1 = sum.y * factor, z = sum.z * factor, w = sum.w * factor;
+    const uint2 words = q_type == DType::kF16
+                            ? make_uint2(pack2<__half>(x, y1), pack2<__half>(z, w))
+                            : make_uint2(pack2<__nv_bfloat16>(x, y1), pack2<__nv_bfloat16>(z, w));
+    *reinterpret_cast<uint2*>(static_cast<__nv_bfloat16*>(y) + index) = words;
+  }
   __device__ void store(int batch, int head, int d, float value) const {
     const int64_t index = (static_cast<int64_t>(batch) * heads + head) * head_size + d;
     if (q_type == DType::kF32) {

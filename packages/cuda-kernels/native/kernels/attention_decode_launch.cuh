@@ -15,9 +15,9 @@
 
 namespace limen {
 
-// Blocks to aim for: two on each of an H200's 132 multiprocessors, several times over.
-inline constexpr int64_t kWantedBlocks = 1056;
-inline constexpr int64_t kLeastBlocks = 216;  // below this a cluster's worth of splits leaves multiprocessors idle
+// Blocks to aim for: two on each multiprocessor, all at once. One wave of long blocks beats many of short ones, because
+// a block takes two or three microseconds to get going and to merge.
+inline constexpr int64_t kBlocksPerMultiprocessor = 2;
 inline constexpr int64_t kLeastKeysPerSplit = 64;
 inline constexpr int64_t kMostSplits = 128;
 inline constexpr int64_t kMostClusterSplits = 16;
@@ -38,25 +38,33 @@ struct DecodeOperands {
   double scale, window, sinks;
 };
 
-inline int cluster_limit() {
-  static const int limit = [] {
-    int device = 0, major = 0;
-    cudaGetDevice(&device);
-    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
-    return major >= 9 ? static_cast<int>(kMostClusterSplits) : 1;
-  }();
-  return limit;
+// What the splits depend on beside shapes; asked once.
+struct DecodeDevice {
+  int64_t wanted_blocks, cluster_limit;
+
+  static const DecodeDevice& current() {
+    static const DecodeDevice facts = [] {
+      int device = 0, major = 0, multiprocessors = 0;
+      cudaGetDevice(&device);
+      cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+      cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
+      return DecodeDevice{kBlocksPerMultiprocessor * multiprocessors, major >= 9 ? kMostClusterSplits : 1};
+    }();
+    return facts;
+  }
+};
+
+inline bool same_strides(const TensorView& a, const TensorView& b) {
+  return std::equal(a.stride, a.stride + a.rank, b.stride);
 }
 
 inline DecodePlan plan_decode(const DecodeOperands& o) {
   DecodePlan plan;
   const int64_t head_size = o.q.shape[2], row_bytes = head_size * o.bits / 8;
   const int64_t batches = std::max<int64_t>(1, o.q.shape[0]), key_heads = std::max<int64_t>(1, o.keys.shape[2]);
-  // The smallest load is an eighth of the padded row, at most sixteen bytes.
-  const int64_t padded = (head_size <= 64 ? 64 : head_size <= 128 ? 128 : 256) * o.bits / 8;
-  const int64_t load = std::min<int64_t>(16, padded / 4);
-  plan.tensor = o.q.dtype != DType::kF32 && head_size % 8 == 0 && head_size <= 256 && row_bytes % load == 0 &&
-                rows_stand_on(o.q, 16) && rows_stand_on(o.keys, 16) && rows_stand_on(o.values, 16) &&
+  plan.tensor = o.q.dtype != DType::kF32 && head_size % 8 == 0 && head_size <= 256 &&
+                row_bytes % 16 == 0 && same_strides(o.keys, o.values) && rows_stand_on(o.q, 16) &&
+                rows_stand_on(o.keys, 16) && rows_stand_on(o.values, 16) && is_aligned16(o.y.data) &&
                 (o.key_scales == nullptr || (rows_stand_on(*o.key_scales, 4) && rows_stand_on(*o.value_scales, 4)));
   const bool prefix = plan.tensor && o.prefix_lengths != nullptr && o.window == 0 && o.prefix_lengths->shape[0] > 0 &&
                       o.prefix_lengths->shape[0] < batches;
@@ -67,15 +75,15 @@ inline DecodePlan plan_decode(const DecodeOperands& o) {
                                         : o.table.shape[1] * o.keys.shape[1];
   const int64_t most = std::clamp<int64_t>(ceil_div(capacity, kLeastKeysPerSplit), 1, kMostSplits);
   const int64_t heads = plan.tensor ? key_heads : std::max<int64_t>(1, o.q.shape[1]);
-  const auto splits_for = [&](int64_t blocks) { return std::min(most, std::max<int64_t>(1, ceil_div(kWantedBlocks, blocks))); };
+  const DecodeDevice& device = DecodeDevice::current();
+  const auto splits_for = [&](int64_t blocks) { return std::clamp<int64_t>(device.wanted_blocks / blocks, 1, most); };
   int64_t splits = splits_for(batches * heads);
   if (plan.tensor && !prefix && splits > 1) {
     int64_t power = 1;
-    while (power < splits && power < cluster_limit()) power *= 2;
-    if (power > 1 && (power >= splits || batches * heads * power >= kLeastBlocks)) {
-      plan.cluster = true;
-      splits = power;
-    }
+    while (2 * power <= std::min(splits, device.cluster_limit)) power *= 2;
+    // More splits than a cluster holds are worth a second kernel only where most multiprocessors would idle.
+    plan.cluster = power > 1 && 2 * power * batches * heads * 2 > std::min(device.wanted_blocks, most * batches * heads);
+    if (plan.cluster) splits = power;
   }
   plan.splits = static_cast<int>(splits);
   if (prefix) plan.prefix_splits = static_cast<int>(splits_for(o.prefix_lengths->shape[0] * heads));

@@ -1,24 +1,26 @@
-// Paged decode attention on tensor cores, at the speed of memory: every stored byte is loaded once, straight into the
-// registers that feed the multiplication, whatever its format.
+// Paged decode attention on tensor cores, at the speed of memory: every stored byte is copied once, in the background,
+// and widened on its way from shared memory to the registers that feed the multiplication, whatever its format.
 //
 // Scores are computed transposed, S^T = K · Q^T: sixteen keys are the rows of a fragment, up to eight queries its
 // columns. A single query (multi-head attention) fills one column of eight, and sixteen queries on one key head
 // (GLM) fill two tiles; the tensor cores have room to spare either way. Values follow as O^T = V^T · P^T.
-// The order of the head's elements inside a fragment is free, so each lane loads sixteen contiguous bytes, and
-// page_fragments.cuh widens them in registers. A key's scale multiplies its score; a value's scale multiplies its
-// weight, through the exponent: the running maximum is that of score + log2(scale), so that weights never leave
-// the range of a half, however small the scale.
+// The order of the head's elements inside a fragment is free, so each lane takes up to sixteen contiguous bytes of a
+// vector. A key's scale multiplies its score; a value's scale multiplies its weight, through the exponent: the
+// running maximum is that of score + log2(scale), so that weights never leave the range of a half, however small the
+// scale.
 //
 // Geometry: block of 4 warps ↔ one split × one key head and up to 8 · kTiles of its queries × one sequence (or one
-// group of sequences with a common prefix); warp ↔ every fourth tile of 16 · kDepth keys, with a softmax of its own.
+// group of sequences with a common prefix); warp ↔ every fourth tile of 16 · kDepth keys, with a softmax and a ring
+// of three stages of its own. Two blocks fit a multiprocessor: eight warps with two stages of 8 KiB on the way keep
+// 128 KiB in flight, three times what latency times bandwidth asks for.
 // The warps are merged in shared memory, the splits through the shared memory of the cluster (or by
 // attention_decode_merge_kernel where there are more splits than a cluster has blocks).
-// While a tile's scores are computed its successor's keys are not yet loaded, but its values are; and the other way
-// around: half of the registers are always a load in flight.
 
 #pragma once
 
 #include <cooperative_groups.h>
+
+#include <algorithm>
 
 #include "kernels/attention_decode_tiles.cuh"
 
@@ -34,14 +36,51 @@ struct DecodeState {
   float sum[kTiles][kHead / 16][4];
 };
 
+// Shared memory of the merge, over that of the rings. Rows have four floats of padding to stay on sixteen bytes.
+template <int kHead>
+struct MergeMemory {
+  static constexpr int kPitch = kHead + 4;
+  float* sums;    // [warps][columns][kPitch]
+  float* merged;  // [columns][kPitch], read by the whole cluster
+  float* facts;   // [columns][2]: maximum and total of the block, read by the whole cluster
+  float* factors;  // [splits or warps][columns]
+  float* inverse;  // [columns]
+
+  __device__ MergeMemory(float* shared, int columns, int splits) {
+    sums = shared;
+    merged = sums + kTensorWarps * columns * kPitch;
+    facts = merged + columns * kPitch;
+    factors = facts + 2 * columns;
+    inverse = factors + 2 * max(splits, kTensorWarps) * columns;
+  }
+  static size_t bytes(int64_t columns, int splits) {
+    return sizeof(float) * columns * ((kTensorWarps + 1) * kPitch + 3 + 2 * std::max(splits, kTensorWarps));
+  }
+};
+
+// Factors that bring `parts` softmaxes of a column to a common maximum. `highs` and `totals` hold one value a part.
+__device__ __forceinline__ float2 common_factors(const float* highs, const float* totals, int stride, int parts,
+                                                 float* factors, int factor_stride) {
+  float best = -INFINITY, total = 0.0f;
+  for (int part = 0; part < parts; ++part) best = fmaxf(best, highs[part * stride]);
+  const float base = best == -INFINITY ? 0.0f : best;
+  for (int part = 0; part < parts; ++part) {
+    const float keep = exp2f(highs[part * stride] - base);
+    factors[part * factor_stride] = keep;
+    total = fmaf(totals[part * stride], keep, total);
+  }
+  return make_float2(best, total);
+}
+
 // Merges the warps of the block, then the splits of the cluster, and stores what this launch is to store.
-// Shared memory: [warp][column][kHead + 2] sums with maximum and total behind them, then the same once for the block.
 template <typename Format, int kHead, int kTiles>
 __device__ __forceinline__ void merge_and_store(const DecodeArguments& a, DecodeState<kTiles, kHead>& state, int first_column,
                                                 int columns, int key_head, float* shared) {
   using Shape = DecodeShape<Format, kHead>;
-  constexpr int kPitch = kHead + 2;
+  using Memory = MergeMemory<kHead>;
+  constexpr int kPitch = Memory::kPitch, kThreads = 32 * kTensorWarps;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
+  const Memory memory(shared, columns, a.launch_splits);
 #pragma unroll
   for (int tile = 0; tile < kTiles; ++tile) {
 #pragma unroll
@@ -54,7 +93,7 @@ __device__ __forceinline__ void merge_and_store(const DecodeArguments& a, Decode
       }
       const int column = tile * 8 + 2 * t + c;
       if (column >= columns) continue;
-      float* const row = shared + (warp * columns + column) * kPitch;
+      float* const row = memory.sums + (warp * columns + column) * kPitch;
       if (g == 0) {
         row[kHead] = state.highest[tile][c];
         row[kHead + 1] = total;
@@ -63,81 +102,93 @@ __device__ __forceinline__ void merge_and_store(const DecodeArguments& a, Decode
       for (int m = 0; m < kHead / 16; ++m) {
         constexpr int kPairs = Shape::kValueElements / 2;
         const int d = ((m / kPairs) * 8 + g) * Shape::kValueElements + m % kPairs * 2;
-        row[d] = state.sum[tile][m][c] + lowest;
-        row[d + 1] = state.sum[tile][m][2 + c] + lowest;
+        *reinterpret_cast<float2*>(row + d) =
+            make_float2(state.sum[tile][m][c] + lowest, state.sum[tile][m][2 + c] + lowest);
       }
     }
   }
   __syncthreads();  // the four warps' sums are in place
-  float* const block_rows = shared + kTensorWarps * columns * kPitch;
   const bool alone = a.launch_splits == 1 && a.splits == 1;
-  for (int index = threadIdx.x; index < columns * kHead; index += 32 * kTensorWarps) {
-    const int column = index / kHead, d = index % kHead;
+  const int split = a.first_split + blockIdx.x;
+  for (int column = threadIdx.x; column < columns; column += kThreads) {
+    const float* const row = memory.sums + column * kPitch;
+    const float2 fact = common_factors(row + kHead, row + kHead + 1, columns * kPitch, kTensorWarps,
+                                       memory.factors + column, columns);
+    memory.facts[2 * column] = fact.x;
+    memory.facts[2 * column + 1] = fact.y;
+    memory.inverse[column] = fact.y > 0.0f ? 1.0f / fact.y : 0.0f;
+    if (!alone && a.partial != nullptr) {
+      const QueryRow owner = query_row(a, first_column + column, key_head);
+      *reinterpret_cast<float2*>(a.weights(owner.batch, owner.head, split)) = fact;
+    }
+  }
+  __syncthreads();  // and the factors that make them comparable
+  for (int index = threadIdx.x; index < columns * (kHead / 4); index += kThreads) {
+    const int column = index / (kHead / 4), d = index % (kHead / 4) * 4;
     if (d >= a.head_size) continue;
-    const float* const row = shared + column * kPitch;
-    float best = -INFINITY;
-#pragma unroll
-    for (int w = 0; w < kTensorWarps; ++w) best = fmaxf(best, row[w * columns * kPitch + kHead]);
-    const float base = best == -INFINITY ? 0.0f : best;
-    float sum = 0.0f, total = 0.0f;
+    float4 sum = {};
 #pragma unroll
     for (int w = 0; w < kTensorWarps; ++w) {
-      const float keep = exp2f(row[w * columns * kPitch + kHead] - base);
-      sum = fmaf(row[w * columns * kPitch + d], keep, sum);
-      total = fmaf(row[w * columns * kPitch + kHead + 1], keep, total);
+      const float4 part = *reinterpret_cast<const float4*>(memory.sums + (w * columns + column) * kPitch + d);
+      const float keep = memory.factors[w * columns + column];
+      sum.x = fmaf(part.x, keep, sum.x), sum.y = fmaf(part.y, keep, sum.y);
+      sum.z = fmaf(part.z, keep, sum.z), sum.w = fmaf(part.w, keep, sum.w);
+    }
+    if (!alone && a.partial == nullptr) {
+      *reinterpret_cast<float4*>(memory.merged + column * kPitch + d) = sum;
+      continue;
     }
     const QueryRow owner = query_row(a, first_column + column, key_head);
     if (alone) {
-      a.store(owner.batch, owner.head, d, total > 0.0f ? sum / total : 0.0f);
-    } else if (a.partial != nullptr) {
-      const int split = a.first_split + blockIdx.x;
-      a.sums(owner.batch, owner.head, split)[d] = sum;
-      if (d == 0) {
-        a.weights(owner.batch, owner.head, split)[0] = best;
-        a.weights(owner.batch, owner.head, split)[1] = total;
-      }
+      a.store4(owner.batch, owner.head, d, sum, memory.inverse[column]);
     } else {
-      block_rows[column * kPitch + d] = sum;
-      if (d == 0) {
-        block_rows[column * kPitch + kHead] = best;
-        block_rows[column * kPitch + kHead + 1] = total;
-      }
+      *reinterpret_cast<float4*>(a.sums(owner.batch, owner.head, split) + d) = sum;  // D is a multiple of eight
     }
   }
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   if (alone || a.partial != nullptr) return;
   namespace cg = cooperative_groups;
   const cg::cluster_group cluster = cg::this_cluster();
-  cluster.sync();  // every block's rows are in place
   const int splits = a.launch_splits;
-  for (int index = threadIdx.x + blockIdx.x * 32 * kTensorWarps; index < columns * kHead;
-       index += 32 * kTensorWarps * splits) {
-    const int column = index / kHead, d = index % kHead;
+  cluster.sync();  // every block's rows are in place
+  float* const highs = memory.sums;  // this block's own sums have served
+  for (int index = threadIdx.x; index < splits * columns; index += kThreads) {
+    const float2 fact = *reinterpret_cast<const float2*>(cluster.map_shared_rank(memory.facts, index / columns) +
+                                                         2 * (index % columns));
+    highs[2 * index] = fact.x;
+    highs[2 * index + 1] = fact.y;
+  }
+  __syncthreads();  // maxima and totals of all splits are here
+  for (int column = threadIdx.x; column < columns; column += kThreads) {
+    const float2 fact = common_factors(highs + 2 * column, highs + 2 * column + 1, 2 * columns, splits,
+                                       memory.factors + column, columns);
+    memory.inverse[column] = fact.y > 0.0f ? 1.0f / fact.y : 0.0f;
+  }
+  __syncthreads();  // and the factors
+  for (int index = threadIdx.x + blockIdx.x * kThreads; index < columns * (kHead / 4); index += kThreads * splits) {
+    const int column = index / (kHead / 4), d = index % (kHead / 4) * 4;
     if (d >= a.head_size) continue;
-    float best = -INFINITY;
-    for (int split = 0; split < splits; ++split) {
-      best = fmaxf(best, cluster.map_shared_rank(block_rows, split)[column * kPitch + kHead]);
-    }
-    const float base = best == -INFINITY ? 0.0f : best;
-    float sum = 0.0f, total = 0.0f;
-    for (int split = 0; split < splits; ++split) {
-      const float* const row = cluster.map_shared_rank(block_rows, split) + column * kPitch;
-      const float keep = exp2f(row[kHead] - base);
-      sum = fmaf(row[d], keep, sum);
-      total = fmaf(row[kHead + 1], keep, total);
+    float4 sum = {};
+#pragma unroll 4
+    for (int part = 0; part < splits; ++part) {
+      const float4 other =
+          *reinterpret_cast<const float4*>(cluster.map_shared_rank(memory.merged, part) + column * kPitch + d);
+      const float keep = memory.factors[part * columns + column];
+      sum.x = fmaf(other.x, keep, sum.x), sum.y = fmaf(other.y, keep, sum.y);
+      sum.z = fmaf(other.z, keep, sum.z), sum.w = fmaf(other.w, keep, sum.w);
     }
     const QueryRow owner = query_row(a, first_column + column, key_head);
-    a.store(owner.batch, owner.head, d, total > 0.0f ? sum / total : 0.0f);
+    a.store4(owner.batch, owner.head, d, sum, memory.inverse[column]);
   }
   cluster.sync();  // nobody leaves while others still read its shared memory
 #endif
 }
 
 template <typename Format, int kHead, int kTiles>
-__global__ void __launch_bounds__(32 * kTensorWarps) attention_decode_tensor_kernel(const DecodeArguments a) {
+__global__ void __launch_bounds__(32 * kTensorWarps, 2) attention_decode_tensor_kernel(const DecodeArguments a) {
   using Shape = DecodeShape<Format, kHead>;
   using Compute = typename Format::Compute;
-  extern __shared__ float shared[];
+  extern __shared__ __align__(128) float shared[];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
   const int rows = a.part == DecodePart::kPrefix ? a.rows : 1;
   const int all_columns = a.heads / a.key_heads * rows;
@@ -165,6 +216,19 @@ __global__ void __launch_bounds__(32 * kTensorWarps) attention_decode_tensor_ker
     }
   }
 
+  constexpr int kStride = kTensorWarps * Shape::kKeys;
+  int tile_start = range.first + warp * Shape::kKeys;
+  const TileRing<Format, kHead> ring = {a, reinterpret_cast<char*>(shared) + warp * Shape::kRingBytes, batch, key_head,
+                                        a.head_size * Format::kBits / 8, a.window > 0 ? a.length_of(batch) - end : 0,
+                                        range.last};
+  typename TileRing<Format, kHead>::Places next = {};
+#pragma unroll
+  for (int stage = 0; stage < Shape::kStages - 1; ++stage) {
+    if (tile_start + stage * kStride < range.last) ring.fill(stage, ring.locate(tile_start + stage * kStride));
+    commit_copies();
+  }
+  if (tile_start < range.last) next = ring.locate(tile_start + (Shape::kStages - 1) * kStride);
+
   uint32_t q[kTiles][kHead / 16][2];
   float q_sum[kTiles][2] = {};
   load_queries<Format, kHead, kTiles>(a, first_column, columns, key_head, q, q_sum);
@@ -173,55 +237,63 @@ __global__ void __launch_bounds__(32 * kTensorWarps) attention_decode_tensor_ker
   for (int tile = 0; tile < kTiles; ++tile) state.highest[tile][0] = state.highest[tile][1] = -INFINITY;
   const float factor = a.scale * 1.4426950408889634f;  // powers of two instead of e
 
-  constexpr int kStride = kTensorWarps * Shape::kKeys;
-  int tile_start = range.first + warp * Shape::kKeys;
-  const TileLoader<Format, kHead> loader = {a, batch, key_head, a.head_size * Format::kBits / 8,
-                                            a.window > 0 ? a.length_of(batch) - end : 0, range.last};
-  uint32_t raw_k[Shape::kDepth][2][Shape::kKeyChunks * Shape::kKeyWords];
-  uint32_t raw_v[Shape::kDepth][4][Shape::kValueChunks * Shape::kValueWords];
-  uint32_t raw_scales[Shape::kDepth][2][2];
-  uint2 place = {}, next = {};
-  if (tile_start < range.last) {
-    place = loader.locate(tile_start);
-    loader.load_keys(place, raw_k, raw_scales);
-    loader.load_values(place, raw_v);
-    next = loader.locate(tile_start + kStride);
-  }
-  for (; tile_start < range.last; tile_start += kStride) {
-    const bool more = tile_start + kStride < range.last;
+  for (int used = 0; tile_start < range.last; tile_start += kStride, used = used + 1 == Shape::kStages ? 0 : used + 1) {
+    wait_for_copies<Shape::kStages - 2>();
+    __syncwarp();  // this stage is filled for all lanes, and nobody still reads the one before
+    const int ahead = tile_start + (Shape::kStages - 1) * kStride;
+    if (ahead < range.last) {
+      ring.fill(used == 0 ? Shape::kStages - 1 : used - 1, next);
+      next = ring.locate(ahead + kStride);
+    }
+    commit_copies();
+    const char* const keys = ring.stage(used);
+    const char* const values = keys + Shape::kKeys * Shape::kRowBytes;
+
+    // Two sums side by side where there is only one tile: a multiplication need not wait for the one before.
+    constexpr int kSums = Shape::kDepth * kTiles == 1 ? 2 : 1;
     float score[Shape::kDepth][kTiles][4] = {};
+    float other[4] = {};
 #pragma unroll
-    for (int sub = 0; sub < Shape::kDepth; ++sub) {
+    for (int chunk = 0; chunk < Shape::kKeyChunks; ++chunk) {
 #pragma unroll
-      for (int chunk = 0; chunk < Shape::kKeyChunks; ++chunk) {
+      for (int sub = 0; sub < Shape::kDepth; ++sub) {
+        uint32_t near[Shape::kKeyWords], far[Shape::kKeyWords];
+        ring.read(keys, sub * 16 + g, (chunk * 4 + t) * Shape::kKeyBytes, near);
+        ring.read(keys, sub * 16 + 8 + g, (chunk * 4 + t) * Shape::kKeyBytes, far);
 #pragma unroll
         for (int step = 0; step < Shape::kKeySteps; ++step) {
           uint32_t a0, a1, a2, a3;
-          key_words<Format>(raw_k[sub][0] + chunk * Shape::kKeyWords, step, a0, a2);
-          key_words<Format>(raw_k[sub][1] + chunk * Shape::kKeyWords, step, a1, a3);
+          key_words<Format>(near, step, a0, a2);
+          key_words<Format>(far, step, a1, a3);
 #pragma unroll
           for (int tile = 0; tile < kTiles; ++tile) {
             const uint32_t* const words = q[tile][chunk * Shape::kKeySteps + step];
-            mma_16x8x16<Compute>(score[sub][tile], a0, a1, a2, a3, words[0], words[1]);
+            mma_16x8x16<Compute>(kSums == 2 && step % 2 == 1 ? other : score[sub][tile], a0, a1, a2, a3, words[0],
+                                 words[1]);
           }
         }
       }
     }
+    if constexpr (kSums == 2) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) score[0][0][i] += other[i];
+    }
     float2 key_scale[Shape::kDepth][2], value_scale[Shape::kDepth][2];
     float value_log[Shape::kDepth][2] = {};
+    if constexpr (Format::kScale != ScaleKind::kNone) {
+      const auto* const scales = reinterpret_cast<const uint2*>(values + Shape::kKeys * Shape::kRowBytes);
 #pragma unroll
-    for (int sub = 0; sub < Shape::kDepth; ++sub) {
+      for (int sub = 0; sub < Shape::kDepth; ++sub) {
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        key_scale[sub][half] = scale_of<Format>(raw_scales[sub][half][0]);
-        value_scale[sub][half] = scale_of<Format>(raw_scales[sub][half][1]);
-        if constexpr (Format::kScale != ScaleKind::kNone) {
+        for (int half = 0; half < 2; ++half) {
+          const uint2 pair = scales[sub * 16 + half * 8 + g];
+          key_scale[sub][half] = scale_of<Format>(pair.x);
+          value_scale[sub][half] = scale_of<Format>(pair.y);
           value_scale[sub][half].x = fmaxf(value_scale[sub][half].x, kLeastScale);
           value_log[sub][half] = __log2f(value_scale[sub][half].x);
         }
       }
     }
-    if (more) loader.load_keys(next, raw_k, raw_scales);
 
     // Scores → weights. Accumulator i: key g + 8 · (i / 2), column 2t + i % 2.
 #pragma unroll
@@ -286,27 +358,32 @@ __global__ void __launch_bounds__(32 * kTensorWarps) attention_decode_tensor_ker
         weights[tile][1] = transpose_matrix(pack2<Compute>(score[sub][tile][2], score[sub][tile][3]));
       }
 #pragma unroll
-      for (int word = 0; word < Shape::kValueChunks * Shape::kValueWords; ++word) {
-        uint32_t near[kPerWord<Format>], far[kPerWord<Format>];
-        value_pairs<Format>(raw_v[sub][0][word], raw_v[sub][1][word], near);
-        value_pairs<Format>(raw_v[sub][2][word], raw_v[sub][3][word], far);
+      for (int chunk = 0; chunk < Shape::kValueChunks; ++chunk) {
+        uint32_t raw[4][Shape::kValueWords];
 #pragma unroll
-        for (int pair = 0; pair < kPerWord<Format> / 2; ++pair) {
-          const int m = word * (kPerWord<Format> / 2) + pair;
+        for (int key = 0; key < 4; ++key) {
+          ring.read(values, sub * 16 + key / 2 * 8 + 2 * t + key % 2, (chunk * 8 + g) * Shape::kValueBytes, raw[key]);
+        }
 #pragma unroll
-          for (int tile = 0; tile < kTiles; ++tile) {
-            mma_16x8x16<Compute>(state.sum[tile][m], near[2 * pair], near[2 * pair + 1], far[2 * pair],
-                                 far[2 * pair + 1], weights[tile][0], weights[tile][1]);
+        for (int word = 0; word < Shape::kValueWords; ++word) {
+          uint32_t near[kPerWord<Format>], far[kPerWord<Format>];
+          value_pairs<Format>(raw[0][word], raw[1][word], near);
+          value_pairs<Format>(raw[2][word], raw[3][word], far);
+#pragma unroll
+          for (int pair = 0; pair < kPerWord<Format> / 2; ++pair) {
+            const int m = (chunk * Shape::kValueWords + word) * (kPerWord<Format> / 2) + pair;
+#pragma unroll
+            for (int tile = 0; tile < kTiles; ++tile) {
+              mma_16x8x16<Compute>(state.sum[tile][m], near[2 * pair], near[2 * pair + 1], far[2 * pair],
+                                   far[2 * pair + 1], weights[tile][0], weights[tile][1]);
+            }
           }
         }
       }
     }
-    if (more) {
-      loader.load_values(next, raw_v);
-      next = loader.locate(tile_start + 2 * kStride);
-    }
   }
   let_downstream_start();
+  __syncthreads();  // the rings have served: their memory takes the sums
   merge_and_store<Format, kHead, kTiles>(a, state, first_column, columns, key_head, shared);
 }
 
@@ -319,8 +396,9 @@ void launch_decode_tensor_for(const DecodeArguments& arguments, cudaStream_t str
   launch.block = dim3(32 * kTensorWarps);
   launch.grid = dim3(arguments.launch_splits, static_cast<unsigned>(arguments.key_heads * ceil_div(columns, 8 * kTiles)),
                      arguments.batches / rows);
-  launch.shared_bytes = sizeof(float) * (kHead + 2) * (columns < 8 * kTiles ? columns : 8 * kTiles) *
-                        (kTensorWarps + (cluster ? 1 : 0));
+  launch.shared_bytes =
+      std::max<size_t>(kTensorWarps * DecodeShape<Format, kHead>::kRingBytes,
+                       MergeMemory<kHead>::bytes(std::min<int64_t>(columns, 8 * kTiles), arguments.launch_splits));
   launch.stream = stream;
   launch.overlap = true;
   launch.cluster = cluster ? arguments.launch_splits : 1;

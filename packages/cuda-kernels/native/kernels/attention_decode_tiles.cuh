@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "device/async_copy.cuh"
 #include "device/mma.cuh"
 #include "device/page_fragments.cuh"
 #include "device/vector_io.cuh"
@@ -21,9 +22,14 @@ struct DecodeShape {
   static constexpr int kValueChunks = kRowBytes / (8 * kValueBytes);
   static constexpr int kValueWords = kValueBytes / 4;
   static constexpr int kValueElements = kValueWords * kPerWord<Format>;
-  // Tiles of 16 keys a warp takes at once: as many as fill the registers that bf16 fills with one.
-  static constexpr int kDepth = Format::kBits == 16 ? 1 : 2;
+  // A stage holds about 8 KiB, whatever the format: sixteen keys and values of 128 bf16, up to 64 smaller ones.
+  static constexpr int kWanted = 8192 / (32 * kRowBytes);
+  static constexpr int kDepth = kWanted < 1 ? 1 : kWanted > 4 ? 4 : kWanted;  // tiles of sixteen keys in a stage
   static constexpr int kKeys = 16 * kDepth;
+  static constexpr int kScaleBytes = Format::kScale == ScaleKind::kNone ? 0 : 8 * kKeys;
+  static constexpr int kStageBytes = 2 * kKeys * kRowBytes + kScaleBytes;
+  static constexpr int kStages = 3;
+  static constexpr int kRingBytes = kStages * kStageBytes;  // of one warp
 };
 
 // The sequence and the head that column n of a block belongs to.
@@ -94,72 +100,92 @@ __device__ __forceinline__ void load_queries(const DecodeArguments& a, int first
   }
 }
 
-// One warp's tile on its way from memory, and how its lanes find it.
+// Where byte `at` of row `row` lies in a stage. Sixteen-byte chunks trade places within their 128 bytes, so that the
+// lanes of a key fragment (eight rows, four neighbouring chunks) and those of a value fragment (rows 2t, eight
+// neighbouring chunks) meet no bank twice.
+template <int kRowBytes>
+__device__ __forceinline__ int staged_at(int row, int at) {
+  constexpr int kChunks = kRowBytes / 16;
+  const int chunk = at / 16, inside = at % 16;
+  if constexpr (kChunks >= 8) {
+    return row * kRowBytes + (chunk ^ ((row >> 1 & 3) << 1 ^ (row & 1) << 2)) * 16 + inside;
+  } else {
+    constexpr int kRowsPerLine = 8 / kChunks;
+    const int line = row / kRowsPerLine;
+    return line * 128 + ((row % kRowsPerLine * kChunks + chunk) ^ (line & 3) << 1) * 16 + inside;
+  }
+}
+
+// A warp's own ring of stages in shared memory: keys, values and scales on their way while earlier ones are worked on.
+// No other warp touches it, so filling and using it needs no barrier of the block.
 template <typename Format, int kHead>
-struct TileLoader {
+struct TileRing {
   using Shape = DecodeShape<Format, kHead>;
+  static constexpr int kPlaces = (Shape::kKeys + 31) / 32;  // keys that one lane locates
   const DecodeArguments& a;
+  char* ring;
   int batch, key_head, row_bytes, hidden, last;
 
-  // Lane l answers for key l of the tile; keys past the end repeat the last one and are masked later.
-  __device__ __forceinline__ uint2 locate(int tile) const {
-    const int lane = threadIdx.x % 32;
-    const int seen = min(tile + (Shape::kKeys == 32 ? lane : lane % 16), last - 1);
-    int slot;
-    const int page = a.page_of(batch, a.position_of(seen, hidden), slot);
-    return make_uint2(page, slot);
+  struct Places {
+    int page[kPlaces], slot[kPlaces];
+  };
+
+  // Lane l answers for keys l and l + 32 of the tile; keys past the end repeat the last one and are masked later.
+  __device__ __forceinline__ Places locate(int tile) const {
+    Places places;
+#pragma unroll
+    for (int i = 0; i < kPlaces; ++i) {
+      const int seen = min(tile + static_cast<int>(threadIdx.x) % 32 % Shape::kKeys + 32 * i, last - 1);
+      places.page[i] = a.page_of(batch, a.position_of(seen, hidden), places.slot[i]);
+    }
+    return places;
   }
 
-  __device__ __forceinline__ void load_keys(uint2 place, uint32_t (&raw)[Shape::kDepth][2][Shape::kKeyChunks * Shape::kKeyWords],
-                                            uint32_t (&scales)[Shape::kDepth][2][2]) const {
-    const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  __device__ __forceinline__ char* stage(int index) const { return ring + index * Shape::kStageBytes; }
+
+  // Starts the copies of one tile into a stage. Keys and values lie at the same offset from their beginnings.
+  __device__ __forceinline__ void fill(int index, const Places& places) const {
+    constexpr int kChunks = Shape::kRowBytes / 16, kRowsAtOnce = 32 / kChunks;
+    const int lane = threadIdx.x % 32;
+    char* const keys = stage(index);
+    char* const values = keys + Shape::kKeys * Shape::kRowBytes;
+    int64_t offset[kPlaces];
 #pragma unroll
-    for (int sub = 0; sub < Shape::kDepth; ++sub) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int source = sub * 16 + half * 8 + g;
-        const int page = __shfl_sync(kFullWarp, place.x, source), slot = __shfl_sync(kFullWarp, place.y, source);
-        const char* const row = a.keys.vector(page, slot, key_head);
-#pragma unroll
-        for (int chunk = 0; chunk < Shape::kKeyChunks; ++chunk) {
-          const int at = (chunk * 4 + t) * Shape::kKeyBytes;
-          uint32_t* const words = raw[sub][half] + chunk * Shape::kKeyWords;
-          if (at < row_bytes) {
-            load_words_past_l1<Shape::kKeyWords>(row + at, words);
-          } else {
-#pragma unroll
-            for (int word = 0; word < Shape::kKeyWords; ++word) words[word] = 0;
-          }
-        }
-        if constexpr (Format::kScale != ScaleKind::kNone) {
-          scales[sub][half][0] = *reinterpret_cast<const uint32_t*>(a.keys.scale(page, slot, key_head));
-          scales[sub][half][1] = *reinterpret_cast<const uint32_t*>(a.values.scale(page, slot, key_head));
+    for (int i = 0; i < kPlaces; ++i) {
+      offset[i] = places.page[i] * a.keys.page + places.slot[i] * a.keys.slot + key_head * a.keys.head;
+      if constexpr (Format::kScale != ScaleKind::kNone) {
+        const int key = lane + 32 * i;
+        char* const scales = values + Shape::kKeys * Shape::kRowBytes + 8 * key;
+        if (key < Shape::kKeys) {
+          copy_async4(scales, a.keys.scale(places.page[i], places.slot[i], key_head));
+          copy_async4(scales + 4, a.values.scale(places.page[i], places.slot[i], key_head));
         }
       }
     }
+    const int at = lane % kChunks * 16;
+    const bool inside = at < row_bytes;
+#pragma unroll
+    for (int i = 0; i < Shape::kKeys / kRowsAtOnce; ++i) {
+      const int row = lane / kChunks + i * kRowsAtOnce;
+      const int64_t source = __shfl_sync(kFullWarp, offset[i * kRowsAtOnce / 32], row % 32) + at;
+      const int target = staged_at<Shape::kRowBytes>(row, at);
+      copy_async16(keys + target, a.keys.data + (inside ? source : 0), inside);
+      copy_async16(values + target, a.values.data + (inside ? source : 0), inside);
+    }
   }
 
-  __device__ __forceinline__ void load_values(uint2 place, uint32_t (&raw)[Shape::kDepth][4][Shape::kValueChunks * Shape::kValueWords]) const {
-    const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-#pragma unroll
-    for (int sub = 0; sub < Shape::kDepth; ++sub) {
-#pragma unroll
-      for (int key = 0; key < 4; ++key) {
-        const int source = sub * 16 + key / 2 * 8 + 2 * t + key % 2;
-        const int page = __shfl_sync(kFullWarp, place.x, source), slot = __shfl_sync(kFullWarp, place.y, source);
-        const char* const row = a.values.vector(page, slot, key_head);
-#pragma unroll
-        for (int chunk = 0; chunk < Shape::kValueChunks; ++chunk) {
-          const int at = (chunk * 8 + g) * Shape::kValueBytes;
-          uint32_t* const words = raw[sub][key] + chunk * Shape::kValueWords;
-          if (at < row_bytes) {
-            load_words_past_l1<Shape::kValueWords>(row + at, words);
-          } else {
-#pragma unroll
-            for (int word = 0; word < Shape::kValueWords; ++word) words[word] = 0;
-          }
-        }
-      }
+  // The lane's words of one row of keys (or values) of a stage, `at` bytes into it.
+  template <int kWords>
+  __device__ __forceinline__ void read(const char* rows, int row, int at, uint32_t (&words)[kWords]) const {
+    const char* const source = rows + staged_at<Shape::kRowBytes>(row, at);
+    if constexpr (kWords == 4) {
+      const uint4 raw = *reinterpret_cast<const uint4*>(source);
+      words[0] = raw.x, words[1] = raw.y, words[2] = raw.z, words[3] = raw.w;
+    } else if constexpr (kWords == 2) {
+      const uint2 raw = *reinterpret_cast<const uint2*>(source);
+      words[0] = raw.x, words[1] = raw.y;
+    } else {
+      words[0] = *reinterpret_cast<const uint32_t*>(source);
     }
   }
 };

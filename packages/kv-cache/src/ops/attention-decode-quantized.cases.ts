@@ -14,12 +14,11 @@ function typesOf(format: Format): Record<string, DType> {
   return { keyPages: elements[format], valuePages: elements[format], keyScales: scales, valueScales: scales };
 }
 
-/** Stored vectors about as large as normally distributed ones. */
-function valuesOf(format: Format) {
+/** Stored vectors about as large as normally distributed ones; an int4 vector reaches from its lowest value up. */
+function valuesOf(format: Format, vectors: number) {
   const elements = { fp8: undefined, int8: { low: -127, high: 128 }, int4: { low: 0, high: 256 } }[format];
-  const scales = { fp8: { low: 0.2, high: 1.5 }, int8: { low: 0.002, high: 0.02 }, int4: { low: -0.2, high: 0.2 } }[
-    format
-  ];
+  const ranges = Array.from({ length: 2 * vectors }, (_, index) => (index % 2 === 0 ? 0.1 + (index % 7) / 50 : -1.5));
+  const scales = { fp8: { low: 0.2, high: 1.5 }, int8: { low: 0.002, high: 0.02 }, int4: ranges }[format];
   return { ...(elements && { keyPages: elements, valuePages: elements }), keyScales: scales, valueScales: scales };
 }
 
@@ -35,7 +34,7 @@ function stored(format: Format, { q, pool, columns }: Sizes, { values, attribute
   const scales = [...pool, format === 'int4' ? 2 : 1];
   return {
     shapes: { q, keyPages: elements, keyScales: scales, valueScales: scales, pageTable: [q[0], columns], ...shapes },
-    values: { ...valuesOf(format), ...values },
+    values: { ...valuesOf(format, pool[0] * pool[1] * pool[2]), ...values },
     inputDTypes: typesOf(format),
     ...(attributes && { attributes }),
   };
