@@ -4,6 +4,7 @@ export { DeviceNotAvailableError, DisposedError, LimenError } from '@limen/cuda-
 export type { Recording } from './backends/backend.js';
 export { nativeCpuKernels } from './backends/backends.js';
 export type { MemoryStatistics } from './backends/device-memory-pool.js';
+export type { RecordingPool } from './backends/recording-arena.js';
 export type { HostBuffer, SideStream } from './backends/side-stream.js';
 export { empty, fromArray, fromBytes, type TensorOptions, wrapBytes, zeros } from './create.js';
 export { type AnyOp, defineOp, type Op, type OpOptions } from './define-op.js';
@@ -33,7 +34,7 @@ export {
 } from './op-declaration.js';
 export { setOpLog } from './op-log.js';
 export * from './ops/index.js';
-export { record } from './record.js';
+export { openRecordingPool, record, type RecordOptions } from './record.js';
 export { checkRotary, rotaryAngle } from './rotary.js';
 export { Scope, scoped } from './scope.js';
 export { allocateHostBuffer, openSideStream, requireNoCapture } from './side-stream.js';

@@ -2,7 +2,14 @@
 
 import type { Recording } from './backends/backend.js';
 import { backendFor } from './backends/backends.js';
+import type { RecordingPool } from './backends/recording-arena.js';
 import { parseDevice } from './device.js';
+
+/** How to record. */
+export interface RecordOptions {
+  /** Memory shared with other recordings of the device; default: memory of its own. */
+  readonly pool?: RecordingPool | undefined;
+}
 
 /**
  * Runs `step` while the device records: its ops are not executed, they become the recording. On CUDA a graph, on the
@@ -10,11 +17,12 @@ import { parseDevice } from './device.js';
  * alive for as long as it is replayed.
  *
  * @throws {CaptureViolationError} the step reads a tensor, copies from the host, waits, or records itself
+ * @throws {InvalidArgumentError} the pool was opened for another device
  * @throws whatever the step throws; the device is then as it was before
  */
-export function record(device: string, step: () => void): Recording {
+export function record(device: string, step: () => void, { pool }: RecordOptions = {}): Recording {
   const backend = backendFor(parseDevice(device));
-  backend.beginRecording();
+  backend.beginRecording(pool);
   try {
     step();
   } catch (error) {
@@ -22,4 +30,15 @@ export function record(device: string, step: () => void): Recording {
     throw error;
   }
   return backend.endRecording();
+}
+
+/**
+ * Opens memory that recordings share: what one uses only while it replays serves the others as well, so that the graphs
+ * of many sizes take about as much as the largest. They must never replay at the same time; on one stream they do not.
+ * A block goes back to the device when the last recording that uses it is disposed.
+ *
+ * @throws {DeviceNotAvailableError} there is no such device
+ */
+export function openRecordingPool(device: string): RecordingPool {
+  return backendFor(parseDevice(device)).openRecordingPool();
 }

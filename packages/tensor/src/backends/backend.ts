@@ -4,6 +4,7 @@ import type { DeviceName } from '../device.js';
 import type { AttributeValue, OpDeclaration } from '../op-declaration.js';
 import type { Allocation } from '../storage.js';
 import type { Tensor } from '../tensor.js';
+import type { RecordingPool } from './recording-arena.js';
 import type { HostBuffer, SideStream } from './side-stream.js';
 
 /** One checked call: every tensor in declaration order, inputs then outputs; null for an optional one not given. */
@@ -20,9 +21,14 @@ export interface PreparedCall {
 export interface Recording extends Disposable {
   /** Ops (CPU) or graph nodes (CUDA) in it. */
   readonly nodeCount: number;
-  /** Bytes of memory that belong to the recording: what was allocated while it was made. */
+  /** Bytes of the memory that was taken while it was made. Recordings of one pool may count the same block. */
   readonly privateBytes: number;
-  /** Runs everything again, in order. On CUDA returns at once. */
+  /** Bytes that the driver took for the recording itself, as far as they can be seen; 0 on the CPU. */
+  readonly driverBytes: number;
+  /**
+   * Runs everything again, in order. On CUDA returns at once; inside `SideStream.run` it is enqueued there. Recordings
+   * that share a pool must all replay on one stream, or be ordered by events.
+   */
   replay(): void;
 }
 
@@ -48,8 +54,13 @@ export interface Backend {
   /** Host memory that copies of a side stream start and end in. */
   allocateHost(byteLength: number): HostBuffer;
 
-  /** From here on, ops are recorded and not run, until `endRecording` or `abortRecording`. */
-  beginRecording(): void;
+  /** Memory for recordings that never replay at the same time. */
+  openRecordingPool(): RecordingPool;
+  /**
+   * From here on, ops are recorded and not run, until `endRecording` or `abortRecording`.
+   * @param pool - of this device; default: memory of its own
+   */
+  beginRecording(pool?: RecordingPool): void;
   endRecording(): Recording;
   /** Drops what was recorded; the device is usable as before. */
   abortRecording(): void;

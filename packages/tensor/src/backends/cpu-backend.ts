@@ -5,11 +5,19 @@ import { loadNative, type NativeBinding } from '@limen/cuda-kernels';
 import type { DeviceName } from '../device.js';
 import { OutOfMemoryError } from '../errors/out-of-memory-error.js';
 import { CaptureViolationError } from '../errors/capture-violation-error.js';
-import type { Allocation } from '../storage.js';
-import type { Tensor } from '../tensor.js';
+import { type Allocation, Storage } from '../storage.js';
+import { Tensor } from '../tensor.js';
 import type { Backend, PreparedCall, Recording } from './backend.js';
 import { CpuHostBuffer, CpuSideStream } from './cpu-side-stream.js';
 import { packDescriptors } from './descriptors.js';
+import {
+  type ArenaBlock,
+  type ArenaLease,
+  type BlockSource,
+  RecordingArena,
+  type RecordingPool,
+  requireArena,
+} from './recording-arena.js';
 import { runReference } from './run-reference.js';
 import type { HostBuffer, SideStream } from './side-stream.js';
 
@@ -25,7 +33,9 @@ export class CpuBackend implements Backend {
   readonly #ops = new Map<string, CpuOp>();
   readonly #addresses = new WeakMap<ArrayBufferLike, number>();
   #recorded: RecordedStep[] | undefined;
-  #recordedBytes = 0;
+  #arena: RecordingArena | undefined;
+  /** Memory that the recording under way took. */
+  #recordedMemory = new WeakSet<Uint8Array>();
 
   constructor(binding: NativeBinding | null = loadNative().binding) {
     this.#binding = binding;
@@ -44,18 +54,10 @@ export class CpuBackend implements Backend {
   }
 
   allocate(byteLength: number): Allocation {
-    if (this.#recorded !== undefined) this.#recordedBytes += byteLength;
-    try {
-      return { bytes: new Uint8Array(byteLength), address: 0, byteLength, release: () => undefined };
-    } catch {
-      const facts = {
-        needBytes: byteLength,
-        freeBytes: 0,
-        inUseBytes: process.memoryUsage().arrayBuffers,
-        budgetBytes: Infinity,
-      };
-      throw new OutOfMemoryError('cpu', facts);
-    }
+    const allocation = this.#arena?.allocate(byteLength);
+    if (allocation === undefined) return { ...hostBlock(byteLength), release: () => undefined };
+    if (allocation.bytes !== undefined) this.#recordedMemory.add(allocation.bytes);
+    return allocation;
   }
 
   fill(tensor: Tensor, byteValue: number): void {
@@ -95,21 +97,32 @@ export class CpuBackend implements Backend {
     return new CpuHostBuffer(byteLength);
   }
 
-  beginRecording(): void {
+  openRecordingPool(): RecordingArena {
+    return new RecordingArena('cpu', hostBlocks);
+  }
+
+  beginRecording(pool?: RecordingPool): void {
     if (this.#recorded !== undefined) throw new CaptureViolationError('starting another capture', 'cpu');
+    this.#arena = pool === undefined ? this.openRecordingPool() : requireArena(pool, 'cpu');
+    this.#arena.begin();
     this.#recorded = [];
-    this.#recordedBytes = 0;
+    this.#recordedMemory = new WeakSet();
   }
 
   endRecording(): Recording {
-    const steps = this.#recorded ?? [];
-    this.#recorded = undefined;
-    return new CpuRecording(steps, this.#recordedBytes);
+    return new CpuRecording(this.#recorded ?? [], this.#closeArena());
   }
 
   abortRecording(): void {
     for (const step of this.#recorded ?? []) step.release();
+    this.#closeArena()?.[Symbol.dispose]();
+  }
+
+  #closeArena(): ArenaLease | undefined {
+    const arena = this.#arena;
+    this.#arena = undefined;
     this.#recorded = undefined;
+    return arena?.end();
   }
 
   /** `bind` resolves memory now and returns what runs, at once or at every replay. */
@@ -118,9 +131,19 @@ export class CpuBackend implements Backend {
       bind(tensors)();
       return;
     }
-    // A recording outlives the tensors of the step, as device addresses in a CUDA graph do: it keeps their memory.
-    const kept = tensors.map((tensor) => tensor?.clone() ?? null);
+    const kept = tensors.map((tensor) => (tensor === null ? null : this.#keep(tensor)));
     this.#recorded.push({ run: bind(kept), release: () => kept.forEach((tensor) => tensor?.dispose()) });
+  }
+
+  /**
+   * What a recording holds of a tensor. Memory from before is kept alive, as the step may not do it. Memory of the
+   * recording's own is kept by its lease; a block that the step has given back may serve again, as in a CUDA graph.
+   */
+  #keep(tensor: Tensor): Tensor {
+    const { bytes, byteLength } = tensor.storage;
+    if (!this.#recordedMemory.has(bytes)) return tensor.clone();
+    const storage = new Storage('cpu', { bytes, address: 0, byteLength, release: () => undefined });
+    return new Tensor(storage, tensor.dtype, tensor.shape, tensor.strides, tensor.offset);
   }
 
   #bind(call: PreparedCall): () => void {
@@ -156,16 +179,17 @@ interface RecordedStep {
 }
 
 class CpuRecording implements Recording {
+  readonly driverBytes = 0;
   readonly privateBytes: number;
+  readonly nodeCount: number;
+  readonly #lease: ArenaLease | undefined;
   #steps: readonly RecordedStep[];
 
-  constructor(steps: readonly RecordedStep[], privateBytes: number) {
+  constructor(steps: readonly RecordedStep[], lease: ArenaLease | undefined) {
     this.#steps = steps;
-    this.privateBytes = privateBytes;
-  }
-
-  get nodeCount(): number {
-    return this.#steps.length;
+    this.#lease = lease;
+    this.nodeCount = steps.length;
+    this.privateBytes = lease?.bytes ?? 0;
   }
 
   replay(): void {
@@ -175,5 +199,21 @@ class CpuRecording implements Recording {
   [Symbol.dispose](): void {
     for (const step of this.#steps) step.release();
     this.#steps = [];
+    this.#lease?.[Symbol.dispose]();
+  }
+}
+
+const hostBlocks: BlockSource = { takeBlock: hostBlock, returnBlock: () => undefined };
+
+function hostBlock(byteLength: number): ArenaBlock & { readonly bytes: Uint8Array } {
+  try {
+    return { bytes: new Uint8Array(byteLength), address: 0, byteLength };
+  } catch {
+    throw new OutOfMemoryError('cpu', {
+      needBytes: byteLength,
+      freeBytes: 0,
+      inUseBytes: process.memoryUsage().arrayBuffers,
+      budgetBytes: Infinity,
+    });
   }
 }

@@ -11,7 +11,8 @@ import type { Tensor } from '../tensor.js';
 import type { Backend, PreparedCall, Recording } from './backend.js';
 import { CudaSideStream, PinnedHostBuffer } from './cuda-side-stream.js';
 import { packDescriptors } from './descriptors.js';
-import { DeviceMemoryPool, type MemoryArena } from './device-memory-pool.js';
+import { DeviceMemoryPool } from './device-memory-pool.js';
+import { type ArenaLease, RecordingArena, type RecordingPool, requireArena } from './recording-arena.js';
 import type { HostBuffer, SideStream } from './side-stream.js';
 
 interface CudaOp {
@@ -28,7 +29,7 @@ export class CudaBackend implements Backend {
   readonly #binding: NativeBinding;
   readonly #index: number;
   readonly #ops = new Map<string, CudaOp>();
-  #arena: MemoryArena | undefined;
+  #arena: RecordingArena | undefined;
   /** The side stream that ops go to at the moment. */
   #diverted: number | undefined;
 
@@ -134,85 +135,93 @@ export class CudaBackend implements Backend {
     }
   }
 
-  beginRecording(): void {
+  openRecordingPool(): RecordingArena {
+    return new RecordingArena(this.device, this.pool);
+  }
+
+  beginRecording(pool?: RecordingPool): void {
     if (this.isRecording) throw new CaptureViolationError('starting another capture', this.device);
+    const arena = pool === undefined ? this.openRecordingPool() : requireArena(pool, this.device);
     this.#binding.beginCapture(this.#index, this.stream);
-    this.#arena = this.pool.openArena();
+    this.pool.openArena(arena);
+    this.#arena = arena;
   }
 
   endRecording(): Recording {
-    const arena = this.#closeArena();
+    const lease = this.#closeArena();
     let graph = 0;
     try {
       graph = this.#binding.endCapture(this.#index, this.stream);
+      const nodeCount = this.#binding.graphNodeCount(graph);
+      const freeBefore = this.#binding.memoryInfo(this.#index).freeBytes;
       const executable = this.#binding.instantiateGraph(this.#index, graph);
-      const recording = new CudaRecording(
-        this.#binding,
-        this.#index,
-        this.stream,
-        executable,
-        this.#binding.graphNodeCount(graph),
-        arena,
-      );
-      this.#binding.destroyGraph(graph);
-      return recording;
+      const taken = freeBefore - this.#binding.memoryInfo(this.#index).freeBytes;
+      const driverBytes = Math.min(Math.max(0, taken), nodeCount * mostBytesPerNode);
+      const currentStream = () => this.#diverted ?? this.stream;
+      const facts = { index: this.#index, nodeCount, driverBytes };
+      return new CudaRecording(this.#binding, facts, executable, currentStream, lease);
     } catch (error) {
-      if (graph !== 0) this.#binding.destroyGraph(graph);
-      arena?.[Symbol.dispose]();
+      lease?.[Symbol.dispose]();
       throw error;
+    } finally {
+      if (graph !== 0) this.#binding.destroyGraph(graph);
     }
   }
 
   abortRecording(): void {
     if (!this.isRecording) return;
-    const arena = this.#closeArena();
+    const lease = this.#closeArena();
     this.#binding.abortCapture(this.#index, this.stream);
-    arena?.[Symbol.dispose]();
+    lease?.[Symbol.dispose]();
   }
 
-  #closeArena(): MemoryArena | undefined {
+  #closeArena(): ArenaLease | undefined {
     const arena = this.#arena;
     this.#arena = undefined;
     this.pool.closeArena();
-    return arena;
+    return arena?.end();
   }
 }
 
+// Other processes take and give memory meanwhile: what the driver's count says beyond this is not the graph's.
+const mostBytesPerNode = 128 * 1024;
+
 class CudaRecording implements Recording {
   readonly nodeCount: number;
+  readonly driverBytes: number;
   readonly privateBytes: number;
   readonly #binding: NativeBinding;
   readonly #index: number;
-  readonly #stream: number;
-  readonly #arena: MemoryArena | undefined;
+  readonly #currentStream: () => number;
+  readonly #lease: ArenaLease | undefined;
   #executable: number;
 
   constructor(
     binding: NativeBinding,
-    index: number,
-    stream: number,
+    facts: { readonly index: number; readonly nodeCount: number; readonly driverBytes: number },
     executable: number,
-    nodeCount: number,
-    arena: MemoryArena | undefined,
+    currentStream: () => number,
+    lease: ArenaLease | undefined,
   ) {
     this.#binding = binding;
-    this.#index = index;
-    this.#stream = stream;
+    this.#index = facts.index;
     this.#executable = executable;
-    this.#arena = arena;
-    this.nodeCount = nodeCount;
-    this.privateBytes = arena?.bytes ?? 0;
+    this.#currentStream = currentStream;
+    this.#lease = lease;
+    this.nodeCount = facts.nodeCount;
+    this.driverBytes = facts.driverBytes;
+    this.privateBytes = lease?.bytes ?? 0;
   }
 
   replay(): void {
-    this.#binding.launchGraph(this.#index, this.#executable, this.#stream);
+    this.#binding.launchGraph(this.#index, this.#executable, this.#currentStream());
   }
 
   [Symbol.dispose](): void {
     if (this.#executable === 0) return;
     this.#binding.destroyGraphExecutable(this.#executable);
     this.#executable = 0;
-    this.#arena?.[Symbol.dispose]();
+    this.#lease?.[Symbol.dispose]();
   }
 }
 

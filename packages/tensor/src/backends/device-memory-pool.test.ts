@@ -87,31 +87,6 @@ test('live blocks never share an address, whatever the history', () => {
   );
 });
 
-test('blocks of an arena are not handed out elsewhere until it is disposed', () => {
-  const pool = new DeviceMemoryPool('cuda:0', new FakeDevice(1e9));
-  const arena = pool.openArena();
-  const inside = pool.allocate(1000);
-  inside.release();
-  const again = pool.allocate(1000);
-  expect(again.address).toBe(inside.address);
-  pool.closeArena();
-  again.release();
-  expect(pool.allocate(1000).address).not.toBe(inside.address);
-  arena[Symbol.dispose]();
-  expect(pool.allocate(1000).address).toBe(inside.address);
-  expect(pool.statistics().arenaBytes).toBe(0);
-});
-
-test('a tensor that outlives its arena gives its block to the pool', () => {
-  const pool = new DeviceMemoryPool('cuda:0', new FakeDevice(1e9));
-  const arena = pool.openArena();
-  const survivor = pool.allocate(1000);
-  pool.closeArena();
-  arena[Symbol.dispose]();
-  survivor.release();
-  expect(pool.allocate(1000).address).toBe(survivor.address);
-});
-
 test('a full device is trimmed first, then refused with need and have', () => {
   const pool = new DeviceMemoryPool('cuda:0', new FakeDevice(10_000));
   pool.allocate(6000).release();

@@ -1,11 +1,13 @@
 // A caching allocator for device memory. Freed blocks are kept by size class and handed out again in stream order, so
-// that a steady state asks the driver for nothing. While a capture is under way an arena keeps the blocks it handed out:
-// a graph replays on the addresses it was captured with.
+// that a steady state asks the driver for nothing. While a capture is under way an arena hands out the blocks and keeps
+// them: a graph replays on the addresses it was captured with.
 
 import { LimenError } from '@limen/cuda-kernels';
 
+import type { DeviceName } from '../device.js';
 import { OutOfMemoryError } from '../errors/out-of-memory-error.js';
 import type { Allocation } from '../storage.js';
+import { type ArenaBlock, type BlockSource, RecordingArena } from './recording-arena.js';
 
 /** The four things the pool asks of a device. */
 export interface DeviceMemory {
@@ -43,35 +45,12 @@ export function sizeClass(bytes: number): number {
   return Math.ceil(bytes / step) * step;
 }
 
-/** Blocks that one recording owns. */
-export interface MemoryArena extends Disposable {
-  readonly bytes: number;
-}
-
-class Arena implements MemoryArena {
-  readonly idle = new Map<number, number[]>();
-  bytes = 0;
-  disposed = false;
-  #onDispose: (() => void) | undefined;
-
-  constructor(onDispose: () => void) {
-    this.#onDispose = onDispose;
-  }
-
-  [Symbol.dispose](): void {
-    const dispose = this.#onDispose;
-    this.#onDispose = undefined;
-    this.disposed = true;
-    dispose?.();
-  }
-}
-
 /** One pool per device. */
-export class DeviceMemoryPool {
-  readonly #device: string;
+export class DeviceMemoryPool implements BlockSource {
+  readonly #device: DeviceName;
   readonly #memory: DeviceMemory;
   readonly #idle = new Map<number, number[]>();
-  #arena: Arena | undefined;
+  #arena: RecordingArena | undefined;
   #budgetBytes = Infinity;
   #inUse = 0;
   #reserved = 0;
@@ -81,45 +60,49 @@ export class DeviceMemoryPool {
   #allocations = 0;
   #driverAllocations = 0;
 
-  constructor(device: string, memory: DeviceMemory) {
+  constructor(device: DeviceName, memory: DeviceMemory) {
     this.#device = device;
     this.#memory = memory;
   }
 
   /** @throws {OutOfMemoryError} neither the cache, the budget nor the driver has room */
   allocate(byteLength: number): Allocation {
+    const allocation = this.#arena?.allocate(byteLength) ?? this.#allocateIdle(byteLength);
     const bytes = sizeClass(byteLength);
-    const arena = this.#arena;
-    const idle = arena?.idle ?? this.#idle;
-    const cached = idle.get(bytes)?.pop();
-    const address = cached ?? (arena === undefined ? this.#fromDriver(bytes) : this.#intoArena(arena, bytes));
     this.#allocations++;
     this.#inUse += bytes;
     this.#peakInUse = Math.max(this.#peakInUse, this.#inUse);
     return {
-      address,
+      address: allocation.address,
       byteLength,
       release: () => {
         this.#inUse -= bytes;
-        // A tensor may outlive the recording whose arena its block came from: the block then goes to the pool.
-        put(arena?.disposed === true ? this.#idle : idle, bytes, address);
+        allocation.release();
       },
     };
   }
 
-  /** From here on, allocations come from and return to an arena. */
-  openArena(): MemoryArena {
-    const arena = new Arena(() => {
-      for (const [bytes, addresses] of arena.idle) for (const address of addresses) put(this.#idle, bytes, address);
-      arena.idle.clear();
-      this.#arenaBytes -= arena.bytes;
-    });
+  /** From here on, allocations come from and return to the arena. */
+  openArena(arena: RecordingArena): void {
+    arena.begin();
     this.#arena = arena;
-    return arena;
   }
 
   closeArena(): void {
     this.#arena = undefined;
+  }
+
+  /** A block for an arena. */
+  takeBlock(byteLength: number): ArenaBlock {
+    const bytes = sizeClass(byteLength);
+    const address = this.#idle.get(bytes)?.pop() ?? this.#fromDriver(bytes);
+    this.#arenaBytes += bytes;
+    return { address, byteLength: bytes };
+  }
+
+  returnBlock({ address, byteLength }: ArenaBlock): void {
+    this.#arenaBytes -= byteLength;
+    put(this.#idle, byteLength, address);
   }
 
   /** Sets the most the pool may take from the driver. */
@@ -162,11 +145,10 @@ export class DeviceMemoryPool {
     };
   }
 
-  #intoArena(arena: Arena, bytes: number): number {
+  #allocateIdle(byteLength: number): Allocation {
+    const bytes = sizeClass(byteLength);
     const address = this.#idle.get(bytes)?.pop() ?? this.#fromDriver(bytes);
-    arena.bytes += bytes;
-    this.#arenaBytes += bytes;
-    return address;
+    return { address, byteLength, release: () => put(this.#idle, bytes, address) };
   }
 
   #fromDriver(bytes: number): number {
