@@ -11,11 +11,11 @@
 
 namespace limen {
 
-// Whether kernels that ask for it may overlap the kernel before them. It is safe only if every kernel launched with
-// `overlap` calls wait_for_upstream() before it touches anything that an earlier kernel writes or still reads: a
-// dependent that does not wait races with a producer that lets it start early, and breaks the chain for the
-// kernels after it. Off until a whole decode step has been proven under it.
-inline constexpr bool kProgrammaticOverlap = false;
+// Whether kernels that ask for it may overlap the kernel before them. It is safe because every block of a kernel
+// launched with `overlap` calls wait_for_upstream(), before it touches anything that an earlier kernel writes or still
+// reads: waiting for the kernel before is waiting for all before it, as that one has waited too. Only weights that the
+// caller declares constant are read earlier.
+inline constexpr bool kProgrammaticOverlap = true;
 
 struct Launch {
   dim3 grid;

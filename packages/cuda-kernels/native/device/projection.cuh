@@ -23,6 +23,18 @@ __device__ __forceinline__ float activate(Activation activation, float value) {
   }
 }
 
+// What a projection multiplies, and what may be folded in before it.
+template <typename T, typename W>
+struct ProjectionInput {
+  const T* x;        // [rows, length]
+  const W* weight;   // [columns, length], or [2 · columns, length] when gated
+  int64_t length;
+  const T* norm = nullptr;  // [length]: x is RMS-normed with this weight; else null
+  float epsilon = 0.0f;
+  bool gated = false;           // y = silu(x · gateᵀ) · (x · upᵀ); the rows of gate stand before those of up
+  bool constant_weight = false;  // nobody who may still be running writes the weight
+};
+
 template <typename T>
 struct Projection {
   T* y;                 // [rows, columns]
@@ -44,6 +56,12 @@ struct Projection {
     float value = finish(sum, column);
     if (residual) value += to_float(residual[index]);
     y[index] = from_float<T>(value);
+  }
+  // The gate's sum and the up's sum of one column; scales and bias have one entry for each.
+  __device__ __forceinline__ void store_gated(int64_t row, int64_t column, float gate, float up) const {
+    if (scales) gate *= scales[column], up *= scales[column + columns];
+    if (bias) gate += to_float(bias[column]), up += to_float(bias[column + columns]);
+    y[row * columns + column] = from_float<T>(silu<T>(gate) * up);
   }
   // Columns `column` (even) and `column + 1`; stores nothing outside the matrix.
   __device__ __forceinline__ void store_pair(int64_t row, int64_t column, float first, float second) const {

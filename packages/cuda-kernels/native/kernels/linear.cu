@@ -12,6 +12,7 @@
 //   few rows  M ≤ 32 of 16-bit types: tensor cores fed straight from memory          linear_few_rows.cuh
 //   cuBLASLt  more rows, aligned operands, library present                           core/cublaslt.h
 //   tiles     everything else                                                        linear_gemm.cuh
+// attributes: activation, constantWeight (the weight may be read before earlier kernels have ended)
 // cuBLASLt's GELU is the tanh form, so an activation is always applied by our own code: in the epilogue of the other
 // three, by a pass over y after cuBLASLt.
 //
@@ -130,15 +131,17 @@ void launch_typed(const OpCall& call, const Shape& shape, cudaStream_t stream) {
   const bool aligned = is_vector_multiple<T>(shape.length) && is_aligned16(x) && is_aligned16(weight);
   const auto out = make_projection<T>(call.tensor(kY).data, call.tensor(kBias).data, call.tensor(kResidual).data,
                                       nullptr, shape.rows, shape.columns, shape.activation);
+  ProjectionInput<T, T> in = {x, weight, shape.length};
+  in.constant_weight = call.flag(1);
   if constexpr (sizeof(T) == 2) {
     if (aligned && shape.rows > kMatvecRows && shape.rows <= kFewRowsMost) {
-      return launch_few_rows<T, T>(x, weight, out, shape.length, stream);
+      return launch_few_rows<T, T, false>(in, out, stream);
     }
   }
   if (shape.rows <= kMatvecRowsMost) {
     constexpr int kMost = sizeof(T) == 4 ? kMatvecRowsMost : kMatvecRows;
-    return aligned ? launch_matvec<T, T, true, kMost>(x, weight, out, shape.length, stream)
-                   : launch_matvec<T, T, false, kMatvecRowsMost>(x, weight, out, shape.length, stream);
+    return aligned ? launch_matvec<T, T, true, false, kMost>(in, out, stream)
+                   : launch_matvec<T, T, false, false, kMatvecRowsMost>(in, out, stream);
   }
   const bool all_aligned = aligned && is_aligned16(out.y) && is_aligned16(out.bias) && is_aligned16(out.residual);
   if (all_aligned && prefers_cublaslt(shape) && launch_with_cublaslt<T>(call, shape, stream)) return;

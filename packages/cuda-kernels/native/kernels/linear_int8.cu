@@ -82,14 +82,16 @@ void launch_typed(const OpCall& call) {
                                       call.tensor(kScales).as<float>(), rows, columns,
                                       static_cast<Activation>(call.integer(0)));
   const bool aligned = length % 16 == 0 && is_aligned16(x) && is_aligned16(weight);
+  ProjectionInput<T, int8_t> in = {x, weight, length};
+  in.constant_weight = call.flag(1);
   if constexpr (sizeof(T) == 2) {
-    if (aligned && rows <= kFewRowsMost) return launch_few_rows<T, int8_t>(x, weight, out, length, stream);
+    if (aligned && rows <= kFewRowsMost) return launch_few_rows<T, int8_t, false>(in, out, stream);
   }
   if (rows <= kMatvecRowsMost) {
     if constexpr (sizeof(T) == 4) {
-      if (aligned) return launch_matvec<T, int8_t, true, kMatvecRowsMost>(x, weight, out, length, stream);
+      if (aligned) return launch_matvec<T, int8_t, true, false, kMatvecRowsMost>(in, out, stream);
     }
-    return launch_matvec<T, int8_t, false, kMatvecRowsMost>(x, weight, out, length, stream);
+    return launch_matvec<T, int8_t, false, false, kMatvecRowsMost>(in, out, stream);
   }
   if constexpr (sizeof(T) == 2) {
     if (aligned) return launch_gemm<T, ByteWeight<T, true>, true>(x, weight, out, length, stream);

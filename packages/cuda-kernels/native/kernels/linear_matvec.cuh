@@ -1,5 +1,8 @@
-// Matrix times one to eight vectors at the speed of memory, on plain arithmetic units. Shared by linear and
-// linear_int8; more rows of 16-bit values go to linear_few_rows.cuh, which uses tensor cores.
+// Matrix times one to eight vectors at the speed of memory, on plain arithmetic units. Shared by linear, norm_linear and
+// their int8 forms; more rows of 16-bit values go to linear_few_rows.cuh, which uses tensor cores.
+//
+// A norm before the product costs nothing: Σ w·(x·r·n) = r · Σ w·(x·n), and the sum of squares that r is made of is
+// gathered from the same x on the way.
 //
 // operand  shape   type          layout
 // x        [M, K]  T             row-major
@@ -50,22 +53,27 @@ __device__ __forceinline__ void unpack_weights(const uint4& raw, float (&values)
   }
 }
 
-template <typename T, typename W, int kM, bool kAligned>
+template <typename T, typename W, int kM, bool kAligned, bool kNormed>
 __global__ void __launch_bounds__(kMatvecThreads)
-    linear_matvec_kernel(const T* x, const W* __restrict__ weight, Projection<T> out, int64_t length) {
+    linear_matvec_kernel(const ProjectionInput<T, W> in, const Projection<T> out) {
   constexpr int kWide = kVectorWidth<W>;  // weights in one load
   constexpr int kPart = kVectorWidth<T>;  // values of x in one load
   const int lane = threadIdx.x % 32;
-  const int64_t column0 =
-      (static_cast<int64_t>(blockIdx.x) * (kMatvecThreads / 32) + threadIdx.x / 32) * kMatvecRowsPerWarp;
-  const int64_t columns = out.columns;
+  const int64_t length = in.length, columns = out.columns;
+  const int64_t warp = static_cast<int64_t>(blockIdx.x) * (kMatvecThreads / 32) + threadIdx.x / 32;
+  // The two weight rows of a warp: neighbours, or the gate and the up of one column.
+  const int64_t column0 = in.gated ? warp : warp * kMatvecRowsPerWarp;
   const W* rows[kMatvecRowsPerWarp];
 #pragma unroll
-  for (int r = 0; r < kMatvecRowsPerWarp; ++r) rows[r] = weight + min(column0 + r, columns - 1) * length;
+  for (int r = 0; r < kMatvecRowsPerWarp; ++r) {
+    rows[r] = in.weight + (in.gated ? min(column0, columns - 1) + r * columns : min(column0 + r, columns - 1)) * length;
+  }
 
   float sum[kM][kMatvecRowsPerWarp] = {};
+  float squares[kM] = {};
   const int64_t vectors = (length + kWide - 1) / kWide;
-  bool waited = false;
+  bool waited = !in.constant_weight;
+  if (waited) wait_for_upstream();
   let_downstream_start();
   for (int64_t first = lane; first < vectors; first += 32 * kMatvecDepth) {
     uint4 raw[kMatvecDepth][kMatvecRowsPerWarp];
@@ -82,8 +90,7 @@ __global__ void __launch_bounds__(kMatvecThreads)
       }
     }
     if (!waited) {
-      // Weights never change during a step, so their first loads may run before the producer of x is done.
-      wait_for_upstream();
+      wait_for_upstream();  // the first weights are on their way before the producer of x is done
       waited = true;
     }
 #pragma unroll
@@ -94,15 +101,23 @@ __global__ void __launch_bounds__(kMatvecThreads)
 #pragma unroll
       for (int r = 0; r < kMatvecRowsPerWarp; ++r) unpack_weights<W>(raw[d][r], w[r]);
 #pragma unroll
-      for (int m = 0; m < kM; ++m) {
-#pragma unroll
-        for (int part = 0; part < kWide / kPart; ++part) {
-          float values[kPart];
-          const T* row = x + m * length;
-          const int64_t k = vector * kWide + part * kPart;
+      for (int part = 0; part < kWide / kPart; ++part) {
+        const int64_t k = vector * kWide + part * kPart;
+        const auto load = [&](const T* row, float(&values)[kPart]) {
           unpack16<T>(kAligned ? load16_raw(row + k) : load_ragged<T>(row, k, length), values);
+        };
+        float norm[kPart];
+        if constexpr (kNormed) load(in.norm, norm);
+#pragma unroll
+        for (int m = 0; m < kM; ++m) {
+          float values[kPart];
+          load(in.x + m * length, values);
 #pragma unroll
           for (int i = 0; i < kPart; ++i) {
+            if constexpr (kNormed) {
+              squares[m] = fmaf(values[i], values[i], squares[m]);
+              values[i] *= norm[i];
+            }
 #pragma unroll
             for (int r = 0; r < kMatvecRowsPerWarp; ++r) {
               sum[m][r] = fmaf(values[i], w[r][part * kPart + i], sum[m][r]);
@@ -116,26 +131,35 @@ __global__ void __launch_bounds__(kMatvecThreads)
 
 #pragma unroll
   for (int m = 0; m < kM; ++m) {
+    float scale = 1.0f;
+    if constexpr (kNormed) scale = rsqrtf(warp_sum(squares[m]) / static_cast<float>(length) + in.epsilon);
+    float totals[kMatvecRowsPerWarp];
+#pragma unroll
+    for (int r = 0; r < kMatvecRowsPerWarp; ++r) totals[r] = warp_sum(sum[m][r]) * scale;
+    if (in.gated) {
+      if (lane == m && column0 < columns) out.store_gated(m, column0, totals[0], totals[1]);
+      continue;
+    }
 #pragma unroll
     for (int r = 0; r < kMatvecRowsPerWarp; ++r) {
-      const float total = warp_sum(sum[m][r]);
-      if (lane == (m * kMatvecRowsPerWarp + r) % 32 && column0 + r < columns) out.store(m, column0 + r, total);
+      if (lane == (m * kMatvecRowsPerWarp + r) % 32 && column0 + r < columns) out.store(m, column0 + r, totals[r]);
     }
   }
 }
 
 // Picks the instantiation for out.rows, 1 … kMost.
-template <typename T, typename W, bool kAligned, int kMost, int kM = 1>
-void launch_matvec(const T* x, const W* weight, const Projection<T>& out, int64_t length, cudaStream_t stream) {
+template <typename T, typename W, bool kAligned, bool kNormed, int kMost, int kM = 1>
+void launch_matvec(const ProjectionInput<T, W>& in, const Projection<T>& out, cudaStream_t stream) {
   if constexpr (kM < kMost) {
-    if (out.rows > kM) return launch_matvec<T, W, kAligned, kMost, kM + 1>(x, weight, out, length, stream);
+    if (out.rows > kM) return launch_matvec<T, W, kAligned, kNormed, kMost, kM + 1>(in, out, stream);
   }
+  const int64_t columns_per_block = kMatvecThreads / 32 * (in.gated ? 1 : kMatvecRowsPerWarp);
   Launch launch;
-  launch.grid = dim3(static_cast<unsigned>(ceil_div(out.columns, kMatvecThreads / 32 * kMatvecRowsPerWarp)));
+  launch.grid = dim3(static_cast<unsigned>(ceil_div(out.columns, columns_per_block)));
   launch.block = dim3(kMatvecThreads);
   launch.stream = stream;
   launch.overlap = true;
-  launch_kernel(launch, linear_matvec_kernel<T, W, kM, kAligned>, x, weight, out, length);
+  launch_kernel(launch, linear_matvec_kernel<T, W, kM, kAligned, kNormed>, in, out);
 }
 
 }  // namespace limen

@@ -13,6 +13,7 @@ import { choice, defineOp, linear } from '@limen/tensor';
  * @param inputs.bias - `[N]`, type of `x`, optional
  * @param inputs.residual - `[..., N]`, type of `x`, optional; added after the activation
  * @param options.activation - `none`, `gelu` (exact, with the error function) or `silu`; default `none`
+ * @param options.constantWeight - promises that no op that may still be running writes `weight`; default `false`
  * @param options.out - `[..., N]`; may be `residual` itself; default: a new tensor that the caller disposes
  * @returns `[..., N]`, type and device of `x`
  * @throws {ShapeMismatchError} sizes `K`, `N` or the leading axes disagree
@@ -33,7 +34,7 @@ export const linearInt8 = defineOp({
   },
   outputs: { y: { shape: ['...', 'N'], mayAlias: 'residual' } },
   dtypes: ['f32', 'f16', 'bf16'],
-  attributes: { activation: choice('none', 'gelu', 'silu') },
+  attributes: { activation: choice('none', 'gelu', 'silu'), constantWeight: false },
   kernel: 'linear_int8',
   source: 'https://arxiv.org/abs/1806.08342',
   reference({ weight, scales, ...rest }, attributes) {

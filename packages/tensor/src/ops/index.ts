@@ -28,3 +28,4 @@ export { siluMul } from './silu-mul.js';
 export { silu } from './silu.js';
 export { softmax } from './softmax.js';
 export { upsampleNearest } from './upsample-nearest.js';
+export { checkGated, normLinear, projectedShape } from './norm-linear.js';

@@ -15,6 +15,8 @@ import { choice } from '../op-declaration.js';
  * @param inputs.bias - `[N]`, optional
  * @param inputs.residual - `[..., N]`, optional; added after the activation
  * @param options.activation - `none`, `gelu` (exact, with the error function) or `silu`; default `none`
+ * @param options.constantWeight - promises that no op that may still be running writes `weight`, as is true of a model's
+ *   weights: a GPU then reads it before earlier ops have ended; default `false`
  * @param options.out - `[..., N]`; may be `residual` itself; default: a new tensor that the caller disposes
  * @returns `[..., N]`, type and device of `x`
  * @throws {ShapeMismatchError} sizes `K`, `N` or the leading axes disagree
@@ -34,7 +36,7 @@ export const linear = defineOp({
   },
   outputs: { y: { shape: ['...', 'N'], mayAlias: 'residual' } },
   dtypes: ['f32', 'f16', 'bf16'],
-  attributes: { activation: choice('none', 'gelu', 'silu') },
+  attributes: { activation: choice('none', 'gelu', 'silu'), constantWeight: false },
   kernel: 'linear',
   source: 'https://arxiv.org/abs/1706.03762',
   reference({ x, weight, bias, residual, y }, { activation }) {
