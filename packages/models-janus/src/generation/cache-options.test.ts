@@ -8,11 +8,19 @@ import { findGoldenFolder } from '../golden/find-golden.js';
 import { loadModel } from '../janus-model.js';
 import { janusProConfigs } from '../janus-pro/published-configs.js';
 import { type LoadedJanus, loadJanus } from '../janus-pro/load-janus.js';
-import { decodeCodes, decodeLogits, decodeText, drawings, loadSmall, questions } from '../testing/paged-decoding.js';
+import {
+  computesFast,
+  decodeCodes,
+  decodeLogits,
+  decodeText,
+  drawings,
+  loadSmall,
+  questions,
+} from '../testing/paged-decoding.js';
 import { type TextCase, textLogitsWithoutCache } from '../testing/without-cache.js';
 import { cacheFor, type CacheOptions, resolveCacheOptions } from './cache-options.js';
 
-describe('a cache of janus-tiny', () => {
+describe.skipIf(!computesFast)('a cache of janus-tiny', () => {
   let loaded: LoadedJanus;
   let cases: readonly TextCase[] = [];
   let answers: readonly number[][] = [];

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 
 import { SeededRandom } from '@limen/tensor/testing';
-import { type DType, fromArray, read, type Tensor, write } from '@limen/tensor';
+import { type DType, fromArray, nativeCpuKernels, read, type Tensor, write } from '@limen/tensor';
 
 import { cacheFor, type CacheOptions } from '../generation/cache-options.js';
 import { DecodeState } from '../generation/decode-state.js';
@@ -18,6 +18,9 @@ import type { JanusPro } from '../janus-pro/janus-pro.js';
 import { type LoadedJanus, loadJanus } from '../janus-pro/load-janus.js';
 import { DecodeStep } from '../llama/key-value-step.js';
 import type { TextCase } from './without-cache.js';
+
+/** Without the addon the trained model takes minutes for what these tests ask of it. */
+export const computesFast = nativeCpuKernels().includes('linear');
 
 const greedy = { temperature: 0, topK: 0, topP: 1, seed: 0 };
 
