@@ -1,7 +1,15 @@
 // A projection with full-precision or int8 weights behind one interface.
 
-import { linearInt8 } from '@limen/quant';
-import { linear, type Tensor } from '@limen/tensor';
+import { linearInt8, normLinearInt8 } from '@limen/quant';
+import { linear, normLinear, siluMul, type Tensor } from '@limen/tensor';
+
+import type { RmsNorm } from './normalization.js';
+
+/** Rows up to which a GPU folds the norm before a projection and the gate after it into the projection's kernel. */
+const mostFusedRows = 32;
+
+// Nothing writes a model's weights while it runs, so a GPU may read them before earlier ops have ended.
+const constantWeight = true;
 
 /** What may be fused into a projection. */
 export interface LinearOptions {
@@ -14,6 +22,20 @@ export interface LinearOptions {
 export interface LinearLayer extends Disposable {
   /** `[..., K]` → `[..., N]`; the caller disposes the result. */
   forward(x: Tensor, options?: LinearOptions): Tensor;
+  /** `[..., K]` → `[..., N]`: the projection of the normed rows; gated: `[..., N/2]`, `silu(gate) · up` of its halves. */
+  forwardNormed(x: Tensor, norm: RmsNorm, options?: { readonly gated?: boolean }): Tensor;
+}
+
+function isFused(x: Tensor): boolean {
+  return x.device !== 'cpu' && x.size <= mostFusedRows * x.extent(-1);
+}
+
+/** The same in steps, for many rows or a CPU. */
+function forwardInSteps(layer: LinearLayer, x: Tensor, norm: RmsNorm, gated: boolean): Tensor {
+  using normed = norm.forward(x);
+  if (!gated) return layer.forward(normed);
+  using projected = layer.forward(normed);
+  return siluMul({ x: projected });
 }
 
 /** Weights in the type of the activations. */
@@ -28,7 +50,13 @@ export class Linear implements LinearLayer {
   }
 
   forward(x: Tensor, { activation = 'none', residual }: LinearOptions = {}): Tensor {
-    return linear({ x, weight: this.#weight, bias: this.#bias, residual }, { activation });
+    return linear({ x, weight: this.#weight, bias: this.#bias, residual }, { activation, constantWeight });
+  }
+
+  forwardNormed(x: Tensor, norm: RmsNorm, { gated = false } = {}): Tensor {
+    if (!isFused(x)) return forwardInSteps(this, x, norm, gated);
+    const { weight: normWeight, epsilon } = norm;
+    return normLinear({ x, normWeight, weight: this.#weight, bias: this.#bias }, { epsilon, gated, constantWeight });
   }
 
   [Symbol.dispose](): void {
@@ -51,7 +79,15 @@ export class Int8Linear implements LinearLayer {
   }
 
   forward(x: Tensor, { activation = 'none', residual }: LinearOptions = {}): Tensor {
-    return linearInt8({ x, weight: this.#weight, scales: this.#scales, bias: this.#bias, residual }, { activation });
+    const inputs = { x, weight: this.#weight, scales: this.#scales, bias: this.#bias, residual };
+    return linearInt8(inputs, { activation, constantWeight });
+  }
+
+  forwardNormed(x: Tensor, norm: RmsNorm, { gated = false } = {}): Tensor {
+    if (!isFused(x)) return forwardInSteps(this, x, norm, gated);
+    const { weight: normWeight, epsilon } = norm;
+    const inputs = { x, normWeight, weight: this.#weight, scales: this.#scales, bias: this.#bias };
+    return normLinearInt8(inputs, { epsilon, gated, constantWeight });
   }
 
   [Symbol.dispose](): void {

@@ -4,21 +4,22 @@ import { groupNorm, layerNorm, rmsNorm, type Tensor } from '@limen/tensor';
 
 /** Root-mean-square norm over the last axis. */
 export class RmsNorm implements Disposable {
-  readonly #weight: Tensor;
-  readonly #eps: number;
+  /** `[C]`; stays the layer's. */
+  readonly weight: Tensor;
+  readonly epsilon: number;
 
   /** @param weight - `[C]`, the layer's from now on */
-  constructor(weight: Tensor, eps: number) {
-    this.#weight = weight;
-    this.#eps = eps;
+  constructor(weight: Tensor, epsilon: number) {
+    this.weight = weight;
+    this.epsilon = epsilon;
   }
 
   forward(x: Tensor): Tensor {
-    return rmsNorm({ x, weight: this.#weight }, { eps: this.#eps });
+    return rmsNorm({ x, weight: this.weight }, { eps: this.epsilon });
   }
 
   [Symbol.dispose](): void {
-    this.#weight.dispose();
+    this.weight.dispose();
   }
 }
 

@@ -1,6 +1,6 @@
 // One block of the decoder: attention and gated MLP, each behind a norm and beside a residual.
 
-import { siluMul, type Tensor } from '@limen/tensor';
+import type { Tensor } from '@limen/tensor';
 
 import { headView } from '../layers/head-views.js';
 import type { LinearLayer } from '../layers/linear.js';
@@ -50,16 +50,13 @@ export class DecoderLayer implements Disposable {
   /** `[B, T, C]` → `[B, T, C]`; the caller disposes both. */
   forward(x: Tensor, step: KeyValueStep): Tensor {
     using afterAttention = this.#attend(x, step);
-    using normed = this.#mlpNorm.forward(afterAttention);
-    using gateUp = this.#gateUp.forward(normed);
-    using activated = siluMul({ x: gateUp });
+    using activated = this.#gateUp.forwardNormed(afterAttention, this.#mlpNorm, { gated: true });
     return this.#down.forward(activated, { residual: afterAttention });
   }
 
   #attend(x: Tensor, step: KeyValueStep): Tensor {
     const { heads, keyValueHeads, headSize, ropeBase } = this.#config;
-    using normed = this.#attentionNorm.forward(x);
-    using fused = this.#queryKeyValue.forward(normed);
+    using fused = this.#queryKeyValue.forwardNormed(x, this.#attentionNorm);
     using q = headView(fused, 0, heads, headSize);
     using k = headView(fused, heads, keyValueHeads, headSize);
     using v = headView(fused, heads + keyValueHeads, keyValueHeads, headSize);
