@@ -13,7 +13,7 @@ import type { PageLayout } from './storage-formats.js';
 /** What a cache is made of. Sizes as in `planCache`, which turns a memory budget into `pages`. */
 export interface PagedCacheOptions extends CacheShape {
   readonly pages: number;
-  /** Order of axes inside a page; default `'NHD'`. */
+  /** Order of axes inside a page; default `'HND'`, which decode attention reads fastest. */
   readonly layout?: PageLayout;
   /** `'cpu'` (default), `'cuda'`, `'cuda:N'`. */
   readonly device?: string;

@@ -7,11 +7,16 @@ import type { CacheStatistics, PagedCacheOptions, TableOptions } from './cache-o
 import { bytesPerToken, checkedBytesPerToken, type CacheShape } from './cache-plan.js';
 import { CacheSequence, type PageKeeper } from './cache-sequence.js';
 import { measureOccupancy } from './occupancy.js';
-import { attentionDecodePaged } from './ops/attention-decode-paged.js';
-import { kvAppend } from './ops/kv-append.js';
 import { defaultStagingBytes, HostTier, type PageOwner } from './host-tier/host-tier.js';
 import { type SaveOptions, type SequenceFileOptions, SequenceFiles } from './host-tier/sequence-files.js';
 import type { SwappedSequence } from './host-tier/swapped-sequence.js';
+import {
+  type AppendInputs,
+  appendToLayer,
+  attendToLayer,
+  type AttentionInputs,
+  type RotaryOptions,
+} from './layer-ops.js';
 import { defaultPageSize, PagePool } from './page-pool.js';
 import { type LayerPages, PageMemory } from './page-memory.js';
 import { buildPageTable } from './page-table.js';
@@ -55,7 +60,7 @@ export class PagedCache implements Disposable {
     pageSize = defaultPageSize,
     dtype,
     pages,
-    layout = 'NHD',
+    layout = 'HND',
     device = 'cpu',
     hostBytes = 0,
     stagingBytes = defaultStagingBytes,
@@ -213,52 +218,36 @@ export class PagedCache implements Disposable {
   }
 
   /**
-   * Writes keys and values of new tokens into their pages.
+   * Writes keys and values of new tokens into their pages, in the cache's storage format.
    *
    * @param layer - index, from 0
-   * @param inputs.k - `[B, T, K, D]`, dtype and device of the cache, dense along `D`
-   * @param inputs.v - `[B, T, K, D]`, likewise
-   * @param inputs.pageTable - i32 `[B, M]`, from `pageTable`
-   * @param inputs.positions - i32 `[B, T]`, position of each token in its sequence; negative ones are skipped
+   * @param inputs - keys, values and where they go; queries too, to rotate them in the same pass
+   * @param options - how queries and keys are rotated; default: not at all
    * @throws {InvalidArgumentError} there is no such layer
    * @throws {ShapeMismatchError} a tensor does not fit the cache
    * @throws {DisposedError} the cache or a tensor was disposed
    *
-   * @remarks Capture-safe. Kernel: `kv_append.cu`.
+   * @remarks Capture-safe. Kernels: `kv_append.cu`, `kv_append_quantized.cu`.
    */
-  append(
-    layer: number,
-    inputs: { readonly k: Tensor; readonly v: Tensor; readonly pageTable: Tensor; readonly positions: Tensor },
-  ): void {
-    const { keys, values } = this.layer(layer);
-    const { k, v, pageTable, positions } = inputs;
-    kvAppend({ k, v, keyPages: keys, valuePages: values, pageTable, positions });
+  append(layer: number, inputs: AppendInputs, options?: RotaryOptions): void {
+    appendToLayer(this.layer(layer), inputs, options);
   }
 
   /**
-   * Attention of one query for each sequence over its first `lengths[b]` tokens.
+   * Attention of one query for each sequence over those of its first `lengths[b]` tokens that it sees.
    *
    * @param layer - index, from 0
-   * @param inputs.q - `[B, H, D]`, dtype and device of the cache; query head `h` reads key/value head `⌊h · K / H⌋`
-   * @param inputs.pageTable - i32 `[B, M]`, from `pageTable`
-   * @param inputs.lengths - i32 `[B]`, from `lengths`; 0 gives zeros
-   * @param inputs.scale - factor on `q·k`; default 0, which means `1/√D`
+   * @param inputs - queries, and the tables that say where the keys are
    * @param options.out - `[B, H, D]`; default: a new tensor that the caller disposes
    * @returns `[B, H, D]`
    * @throws {InvalidArgumentError} there is no such layer
    * @throws {ShapeMismatchError} a tensor does not fit the cache
    * @throws {DisposedError} the cache or a tensor was disposed
    *
-   * @remarks Capture-safe. Kernel: `attention_decode_paged.cu`.
+   * @remarks Capture-safe. Kernels: `attention_decode_paged.cu`, `attention_decode_quantized.cu`.
    */
-  attention(
-    layer: number,
-    inputs: { readonly q: Tensor; readonly pageTable: Tensor; readonly lengths: Tensor; readonly scale?: number },
-    options: { readonly out?: Tensor } = {},
-  ): Tensor {
-    const { keys, values } = this.layer(layer);
-    const { q, pageTable, lengths, scale } = inputs;
-    return attentionDecodePaged({ q, keyPages: keys, valuePages: values, pageTable, lengths }, { ...options, scale });
+  attention(layer: number, inputs: AttentionInputs, options: { readonly out?: Tensor } = {}): Tensor {
+    return attendToLayer(this.layer(layer), inputs, options.out);
   }
 
   /**
