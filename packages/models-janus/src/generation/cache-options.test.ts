@@ -15,12 +15,13 @@ import {
   decodeText,
   drawings,
   loadSmall,
+  modelsAtHand,
   questions,
 } from '../testing/paged-decoding.js';
 import { type TextCase, textLogitsWithoutCache } from '../testing/without-cache.js';
 import { cacheFor, type CacheOptions, resolveCacheOptions } from './cache-options.js';
 
-describe.skipIf(!computesFast)('a cache of janus-tiny', () => {
+describe.skipIf(!computesFast || !modelsAtHand.includes('janus-tiny'))('a cache of janus-tiny', () => {
   let loaded: LoadedJanus;
   let cases: readonly TextCase[] = [];
   let answers: readonly number[][] = [];

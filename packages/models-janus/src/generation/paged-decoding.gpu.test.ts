@@ -4,9 +4,8 @@
 import { cudaUnavailable } from '@limen/tensor/testing';
 import { describe, expect, it } from 'vitest';
 
-import { findGoldenFolder } from '../golden/find-golden.js';
 import { runCaptured } from '../golden/golden-run.js';
-import { decodeCodes, decodeText, drawings, loadSmall, questions } from '../testing/paged-decoding.js';
+import { decodeCodes, decodeText, drawings, loadSmall, modelsAtHand, questions } from '../testing/paged-decoding.js';
 import { codeChoices, textWithoutCache } from '../testing/without-cache.js';
 import type { CacheOptions } from './cache-options.js';
 
@@ -22,11 +21,8 @@ const storages: readonly CacheOptions[] = [
   { layout: 'NHD', pageSize: 64 },
 ];
 const formats = (['f32', 'f16', 'bf16', 'fp8', 'int8', 'int4'] as const).map((dtype) => ({ dtype }));
-const models = (['janus-a', 'janus-tiny'] as const).filter(
-  (name) => name !== 'janus-a' || findGoldenFolder(name).path !== undefined,
-);
 
-describe.skipIf(reason !== undefined).each(models)('%s on a GPU', (name) => {
+describe.skipIf(reason !== undefined).each(modelsAtHand)('%s on a GPU', (name) => {
   it.each(['f32', 'bf16'] as const)('chooses in %s the same tokens and codes captured and eagerly', async (dtype) => {
     const loaded = loadSmall(name, 'cuda', dtype);
     using network = loaded.network;

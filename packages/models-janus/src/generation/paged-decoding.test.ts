@@ -3,9 +3,16 @@
 import { leakReport } from '@limen/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { findGoldenFolder } from '../golden/find-golden.js';
 import type { LoadedJanus } from '../janus-pro/load-janus.js';
-import { computesFast, decodeCodes, decodeText, drawings, loadSmall, questions } from '../testing/paged-decoding.js';
+import {
+  computesFast,
+  decodeCodes,
+  decodeText,
+  drawings,
+  loadSmall,
+  modelsAtHand,
+  questions,
+} from '../testing/paged-decoding.js';
 import { codeChoices, codesWithoutCache, type TextCase, textWithoutCache } from '../testing/without-cache.js';
 
 const guidance = 5;
@@ -13,9 +20,7 @@ const steps = 20;
 const layouts = ['HND', 'NHD'] as const;
 const pageSizes = [16, 64] as const;
 const storages = layouts.flatMap((layout) => pageSizes.map((pageSize) => ({ layout, pageSize })));
-const models = (['janus-a', 'janus-tiny'] as const).filter((name) =>
-  name === 'janus-a' ? findGoldenFolder(name).path !== undefined : computesFast,
-);
+const models = modelsAtHand.filter((name) => name === 'janus-a' || computesFast);
 
 describe.each(models)('%s decodes over pages', (name) => {
   let loaded: LoadedJanus;

@@ -1,5 +1,6 @@
 // Small models, prompts for them, and greedy decoding through a paged cache, for tests.
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { SeededRandom } from '@limen/tensor/testing';
@@ -29,6 +30,11 @@ export const smallModels: Readonly<Record<'janus-a' | 'janus-tiny', string>> = {
   'janus-a': findGoldenFolder('janus-a').path ?? '',
   'janus-tiny': join(repositoryRoot(), 'packages', 'janus-tiny', 'model'),
 };
+
+/** Names of the models that are at hand. */
+export const modelsAtHand = (['janus-a', 'janus-tiny'] as const).filter((name) =>
+  existsSync(join(smallModels[name], 'model.safetensors')),
+);
 
 /** Three questions of different lengths, the second one about two pictures of noise; the caller disposes the pixels. */
 export function questions({ network, tokenizer }: LoadedJanus): TextCase[] {
