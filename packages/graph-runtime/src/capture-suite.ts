@@ -2,7 +2,6 @@
 
 import { affine, appendTokens, fromArray, LimenError, read, rmsNorm, type Tensor, zeros } from '@limen/tensor';
 
-import { BucketedSteps } from './bucketed-steps.js';
 import { capture } from './capture.js';
 import { CapturedStep } from './captured-step.js';
 import { StaticInputs } from './static-inputs.js';
@@ -107,26 +106,6 @@ export const captureChecks: readonly CaptureCheck[] = [
       for (let run = 0; run < 5; run++) captured.run();
       const { state, failures, eagerRuns, lastFailure = '' } = captured.statistics;
       return Promise.resolve({ state, failures, eagerRuns, reason: lastFailure.includes('copying from the host') });
-    },
-  },
-  {
-    name: 'a size runs in the smallest bucket that holds it, and beyond the largest eagerly',
-    expected: [
-      [2, 'captured', undefined],
-      [4, 'captured', undefined],
-      [9, 'none', 'no bucket holds size 9'],
-    ],
-    async run(device) {
-      using steps = new BucketedSteps({
-        device,
-        buckets: [2, 4],
-        build(bucket) {
-          const x = zeros([bucket], { device });
-          return { step: () => void affine({ x }, { offset: 1, out: x }), [Symbol.dispose]: () => x.dispose() };
-        },
-      });
-      for (const size of [1, 2, 3, 4, 9, 9]) steps.run(size);
-      return Promise.resolve(steps.statistics.map(({ bucket, state, fallback }) => [bucket, state, fallback]));
     },
   },
 ];

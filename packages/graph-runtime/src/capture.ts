@@ -1,8 +1,9 @@
 // Captures a function of tensors: what it launches becomes a graph that replays without the function.
 
-import { record, Tensor } from '@limen/tensor';
+import { keepApart, record, type RecordingPool, type Tensor } from '@limen/tensor';
 
 import { CapturedGraph } from './captured-graph.js';
+import { disposeTensors, mapTensors } from './result-tensors.js';
 import { CaptureError } from './errors/capture-error.js';
 
 /** How to capture. */
@@ -14,6 +15,8 @@ export interface CaptureOptions {
    * default 1. Use 0 for a step whose effects must not happen an extra time and that has run before.
    */
   readonly warmUps?: number;
+  /** Memory shared with other graphs that never replay at the same time; default: memory of its own. */
+  readonly pool?: RecordingPool | undefined;
 }
 
 /**
@@ -34,13 +37,13 @@ export function capture<Result>(
   step: () => Result,
   options: CaptureOptions = {},
 ): CapturedGraph<Result> {
-  const { name = 'step', warmUps = 1 } = options;
+  const { name = 'step', warmUps = 1, pool } = options;
   for (let run = 0; run < warmUps; run++) disposeTensors(step());
   const start = performance.now();
   let result: { value: Result } | undefined;
   try {
-    const recording = record(device, () => {
-      result = { value: step() };
+    const recording = record(device, () => void (result = { value: pool === undefined ? step() : apart(step()) }), {
+      pool,
     });
     const { value } = result as unknown as { value: Result };
     const captureMilliseconds = performance.now() - start;
@@ -51,9 +54,11 @@ export function capture<Result>(
   }
 }
 
-/** Disposes a tensor, or those in an array or object. */
-function disposeTensors(value: unknown): void {
-  if (value instanceof Tensor) value.dispose();
-  else if (Array.isArray(value)) value.forEach(disposeTensors);
-  else if (typeof value === 'object' && value !== null) Object.values(value).forEach(disposeTensors);
+/** Results in memory that other graphs of the pool leave alone. */
+function apart<Result>(made: Result): Result {
+  try {
+    return mapTensors(made, (tensor: Tensor) => keepApart(tensor));
+  } finally {
+    disposeTensors(made);
+  }
 }

@@ -35,9 +35,14 @@ export class CapturedGraph<Result> implements Disposable {
     return this.#recording.nodeCount;
   }
 
-  /** Bytes of device memory that belong to the graph alone. */
+  /** Bytes of device memory that the graph works in; graphs of one pool share some of it. */
   get privateBytes(): number {
     return this.#recording.privateBytes;
+  }
+
+  /** Bytes that the driver took for the graph itself, as far as they can be seen; 0 on a CPU. */
+  get driverBytes(): number {
+    return this.#recording.driverBytes;
   }
 
   get replays(): number {

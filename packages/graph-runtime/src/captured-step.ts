@@ -1,6 +1,8 @@
 // A step that advances state of its own: it runs eagerly first, is captured when it has proven itself, and replays from
 // then on. What cannot be captured goes on eagerly, with the reason.
 
+import type { RecordingPool } from '@limen/tensor';
+
 import type { CapturedGraph } from './captured-graph.js';
 import { capture } from './capture.js';
 
@@ -28,6 +30,8 @@ export interface CapturedStepOptions {
   readonly eagerFirst?: number;
   /** Failed captures after which the step stays eager; default 3. */
   readonly maxFailures?: number;
+  /** Memory shared with other graphs that never replay at the same time; default: memory of its own. */
+  readonly pool?: RecordingPool;
   /** Called when a capture fails. */
   readonly onFailure?: (reason: string) => void;
 }
@@ -36,7 +40,8 @@ export interface CapturedStepOptions {
 export class CapturedStep implements Disposable {
   readonly #device: string;
   readonly #step: () => void;
-  readonly #options: Required<Omit<CapturedStepOptions, 'onFailure'>> & Pick<CapturedStepOptions, 'onFailure'>;
+  readonly #options: CapturedStepOptions & { readonly name: string; readonly eagerFirst: number };
+  readonly #maxFailures: number;
   #graph: CapturedGraph<void> | undefined;
   #eagerRuns = 0;
   #failures = 0;
@@ -46,11 +51,12 @@ export class CapturedStep implements Disposable {
   constructor(
     device: string,
     step: () => void,
-    { name = 'step', eagerFirst = 1, maxFailures = 3, onFailure }: CapturedStepOptions = {},
+    { name = 'step', eagerFirst = 1, maxFailures = 3, ...rest }: CapturedStepOptions = {},
   ) {
     this.#device = device;
     this.#step = step;
-    this.#options = { name, eagerFirst, maxFailures, onFailure };
+    this.#options = { name, eagerFirst, ...rest };
+    this.#maxFailures = maxFailures;
   }
 
   get state(): CaptureState {
@@ -73,10 +79,10 @@ export class CapturedStep implements Disposable {
 
   /** Runs the step once. */
   run(): void {
-    const { name, eagerFirst, maxFailures, onFailure } = this.#options;
-    if (this.#graph === undefined && this.#eagerRuns >= eagerFirst && this.#failures < maxFailures) {
+    const { name, eagerFirst, pool, onFailure } = this.#options;
+    if (this.#graph === undefined && this.#eagerRuns >= eagerFirst && this.#failures < this.#maxFailures) {
       try {
-        this.#graph = capture(this.#device, this.#step, { name, warmUps: 0 });
+        this.#graph = capture(this.#device, this.#step, { name, warmUps: 0, pool });
       } catch (error) {
         this.#failures++;
         this.#lastFailure = error instanceof Error ? error.message : String(error);

@@ -8,12 +8,25 @@ export {
   prefillBucketSizes,
   smallestBucket,
 } from './bucket-sizes.js';
-export {
-  BucketedSteps,
-  type BucketedStepsOptions,
-  type BucketProgram,
-  type BucketStatistics,
-} from './bucketed-steps.js';
+export { type AxisBuckets, type AxisSizes } from './axes.js';
+export type {
+  BucketedDeclaration,
+  CaptureMode,
+  DataInput,
+  GivenInputs,
+  InputDeclaration,
+  InputDeclarations,
+  MaskInput,
+  OutputDeclarations,
+  ShapePart,
+  SizeInput,
+  StepInputs,
+  StepOutputs,
+} from './bucket-declaration.js';
+export type { BucketState, BucketStatistics } from './bucket.js';
+export { BucketedFunction } from './bucketed-function.js';
+export { BucketedResult, type CallFacts } from './bucketed-result.js';
+export { canCapture, type CaptureVerdict } from './can-capture.js';
 export { capture, type CaptureOptions } from './capture.js';
 export { CapturedGraph } from './captured-graph.js';
 export {
@@ -24,7 +37,10 @@ export {
   stepRunner,
 } from './captured-step.js';
 export { CaptureError } from './errors/capture-error.js';
+export { EventLog, type GraphEvent, type GraphEventKind } from './event-log.js';
+export { GraphRuntime, type GraphRuntimeOptions, type GraphRuntimeStatistics } from './graph-runtime.js';
 export { LatencyHistory } from './latency-history.js';
+export { Parameter, type ParameterOptions } from './parameter.js';
 export { PerformanceMonitor, type StepFigures, type StepRecord } from './performance-monitor.js';
 export { prometheusText, type PrometheusFamily, type PrometheusSample } from './prometheus-text.js';
 export { type StaticInput, StaticInputs } from './static-inputs.js';

@@ -34,7 +34,7 @@ export {
 } from './op-declaration.js';
 export { setOpLog } from './op-log.js';
 export * from './ops/index.js';
-export { openRecordingPool, record, type RecordOptions } from './record.js';
+export { keepApart, openRecordingPool, record, type RecordOptions } from './record.js';
 export { checkRotary, rotaryAngle } from './rotary.js';
 export { Scope, scoped } from './scope.js';
 export { allocateHostBuffer, openSideStream, requireNoCapture } from './side-stream.js';

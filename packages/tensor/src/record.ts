@@ -4,6 +4,8 @@ import type { Recording } from './backends/backend.js';
 import { backendFor } from './backends/backends.js';
 import type { RecordingPool } from './backends/recording-arena.js';
 import { parseDevice } from './device.js';
+import { copy } from './ops/copy.js';
+import type { Tensor } from './tensor.js';
 
 /** How to record. */
 export interface RecordOptions {
@@ -35,10 +37,19 @@ export function record(device: string, step: () => void, { pool }: RecordOptions
 /**
  * Opens memory that recordings share: what one uses only while it replays serves the others as well, so that the graphs
  * of many sizes take about as much as the largest. They must never replay at the same time; on one stream they do not.
- * A block goes back to the device when the last recording that uses it is disposed.
+ * What a replay leaves in tensors that the step made is overwritten by the next replay of any of them: results go through
+ * {@link keepApart}. A block goes back to the device when the last recording that uses it is disposed.
  *
  * @throws {DeviceNotAvailableError} there is no such device
  */
 export function openRecordingPool(device: string): RecordingPool {
   return backendFor(parseDevice(device)).openRecordingPool();
+}
+
+/**
+ * Within a recording that shares its memory: a copy that only replays of this recording write to, for results that are
+ * read after other recordings have replayed. The copy is part of the recording; the caller disposes it.
+ */
+export function keepApart(tensor: Tensor): Tensor {
+  return backendFor(tensor.device).keepApart(() => copy({ x: tensor }));
 }

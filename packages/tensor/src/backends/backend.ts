@@ -61,6 +61,8 @@ export interface Backend {
    * @param pool - of this device; default: memory of its own
    */
   beginRecording(pool?: RecordingPool): void;
+  /** Within a recording: what `work` allocates is used by no other recording of the pool. Elsewhere: just `work`. */
+  keepApart<Result>(work: () => Result): Result;
   endRecording(): Recording;
   /** Drops what was recorded; the device is usable as before. */
   abortRecording(): void;

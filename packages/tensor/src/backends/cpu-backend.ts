@@ -109,6 +109,10 @@ export class CpuBackend implements Backend {
     this.#recordedMemory = new WeakSet();
   }
 
+  keepApart<Result>(work: () => Result): Result {
+    return this.#arena === undefined ? work() : this.#arena.apart(work);
+  }
+
   endRecording(): Recording {
     return new CpuRecording(this.#recorded ?? [], this.#closeArena());
   }

@@ -147,6 +147,10 @@ export class CudaBackend implements Backend {
     this.#arena = arena;
   }
 
+  keepApart<Result>(work: () => Result): Result {
+    return this.#arena === undefined ? work() : this.#arena.apart(work);
+  }
+
   endRecording(): Recording {
     const lease = this.#closeArena();
     let graph = 0;

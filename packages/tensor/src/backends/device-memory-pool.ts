@@ -7,7 +7,7 @@ import { LimenError } from '@limen/cuda-kernels';
 import type { DeviceName } from '../device.js';
 import { OutOfMemoryError } from '../errors/out-of-memory-error.js';
 import type { Allocation } from '../storage.js';
-import { type ArenaBlock, type BlockSource, RecordingArena } from './recording-arena.js';
+import type { ArenaBlock, BlockSource, RecordingArena } from './recording-arena.js';
 
 /** The four things the pool asks of a device. */
 export interface DeviceMemory {

@@ -91,6 +91,24 @@ describe('recordings of one arena', () => {
     expect(arena.bytes).toBe(0);
   });
 
+  test('do not touch what one of them keeps apart, not even when its tensor is gone', () => {
+    const pool = devicePool();
+    const arena = new RecordingArena('cuda:0', pool);
+    recordOneByOne(pool, arena, [4096]);
+    pool.openArena(arena);
+    const result = arena.apart(() => pool.allocate(4096));
+    pool.closeArena();
+    const lease = arena.end();
+    result.release();
+    expect(arena.bytes).toBe(8192);
+    recordOneByOne(pool, arena, [4096, 4096]);
+    pool.openArena(arena);
+    expect([pool.allocate(4096), pool.allocate(4096)].map(({ address }) => address)).not.toContain(result.address);
+    pool.closeArena();
+    lease[Symbol.dispose]();
+    expect(pool.allocate(4096).address).toBe(result.address);
+  });
+
   test('leave a large block to a later recording rather than put a few bytes into it', () => {
     const pool = devicePool();
     const arena = new RecordingArena('cuda:0', pool);

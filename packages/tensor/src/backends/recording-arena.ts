@@ -46,7 +46,10 @@ export class RecordingArena implements RecordingPool {
   readonly #users = new Map<ArenaBlock, number>();
   /** Blocks that no tensor holds, ascending by size. */
   readonly #idle: ArenaBlock[] = [];
+  /** Blocks of one recording that no other may use: what a replay leaves behind in them is read after other replays. */
+  readonly #apart = new Set<ArenaBlock>();
   #session: Set<ArenaBlock> | undefined;
+  #takesApart = false;
   #bytes = 0;
 
   constructor(device: DeviceName, source: BlockSource) {
@@ -80,9 +83,20 @@ export class RecordingArena implements RecordingPool {
     };
   }
 
+  /** What `work` allocates stays out of the memory that recordings share. */
+  apart<Result>(work: () => Result): Result {
+    this.#takesApart = true;
+    try {
+      return work();
+    } finally {
+      this.#takesApart = false;
+    }
+  }
+
   /** A block for the recording that is being made. Its release makes it idle, for this recording and the next ones. */
   allocate(byteLength: number): Allocation {
-    const block = this.#takeIdle(byteLength) ?? this.#takeNew(byteLength);
+    const block = (this.#takesApart ? undefined : this.#takeIdle(byteLength)) ?? this.#takeNew(byteLength);
+    if (this.#takesApart) this.#apart.add(block);
     this.#session?.add(block);
     return {
       ...(block.bytes === undefined ? {} : { bytes: block.bytes.subarray(0, byteLength) }),
@@ -90,6 +104,7 @@ export class RecordingArena implements RecordingPool {
       byteLength,
       release: () => {
         // A tensor may outlive every recording that used its block: the block then goes back to the device.
+        // One kept apart stays idle for as long as its recording may write to it.
         if (this.#session?.has(block) === true || (this.#users.get(block) ?? 0) > 0) this.#putIdle(block);
         else this.#giveBack(block);
       },
@@ -97,7 +112,8 @@ export class RecordingArena implements RecordingPool {
   }
 
   #takeIdle(byteLength: number): ArenaBlock | undefined {
-    const at = this.#placeOf(byteLength);
+    let at = this.#placeOf(byteLength);
+    while (at < this.#idle.length && this.#apart.has(this.#idle[at] as ArenaBlock)) at++;
     const block = this.#idle[at];
     if (block === undefined) return undefined;
     if (block.byteLength > Math.max(alwaysFits, largestExcess * byteLength)) return undefined;
@@ -125,6 +141,7 @@ export class RecordingArena implements RecordingPool {
   }
 
   #giveBack(block: ArenaBlock): void {
+    this.#apart.delete(block);
     this.#bytes -= block.byteLength;
     this.#source.returnBlock(block);
   }

@@ -1,0 +1,3 @@
+import { checkRandomSequences } from './testing/random-sequences.js';
+
+checkRandomSequences('cpu', 1000);
