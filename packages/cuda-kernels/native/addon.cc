@@ -24,6 +24,7 @@ Napi::Object initialize_addon(Napi::Env env, Napi::Object exports) {
   bind_ops(env, exports);
   bind_host(env, exports);
   bind_libraries(env, exports);
+  bind_gpu_status(env, exports);
 #ifdef LIMEN_WITH_CUDA
   bind_devices(env, exports);
   bind_memory(env, exports);

@@ -9,6 +9,7 @@ export { NativeError } from './errors/native-error.js';
 export { NativeLoadError } from './errors/native-load-error.js';
 export { Event } from './event.js';
 export { explainLoadFailure } from './explain-load-failure.js';
+export { type GpuStatus, gpuStatus, type GpuStatusReading } from './gpu-status.js';
 export { Graph, GraphExecutable } from './graph.js';
 export { loadNative, requireNative } from './load-native.js';
 export { DeviceBuffer, PinnedBuffer } from './memory.js';

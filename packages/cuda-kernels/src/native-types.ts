@@ -48,6 +48,31 @@ export interface NativeLibraryStatus {
 }
 
 /**
+ * What the driver's management library says about a GPU now. What a GPU does not report is left out.
+ * Source: https://docs.nvidia.com/deploy/nvml-api/
+ */
+export type NativeGpuStatus =
+  | { readonly available: false; readonly error: string }
+  | {
+      readonly available: true;
+      readonly name?: string;
+      readonly driverVersion?: string;
+      /** Share of the last sample period in which a kernel ran, 0 to 100. */
+      readonly utilizationPercent?: number;
+      /** Share in which memory was read or written, 0 to 100. */
+      readonly memoryUtilizationPercent?: number;
+      /** Of all processes. */
+      readonly memoryUsedBytes?: number;
+      readonly memoryTotalBytes?: number;
+      readonly temperatureCelsius?: number;
+      readonly powerMilliwatts?: number;
+      readonly powerLimitMilliwatts?: number;
+      readonly multiprocessorClockMegahertz?: number;
+      readonly memoryClockMegahertz?: number;
+      readonly largestMultiprocessorClockMegahertz?: number;
+    };
+
+/**
  * One op call, packed so that a single typed array crosses the border.
  *
  * `descriptor` holds for each tensor, inputs then outputs in declaration order:
@@ -95,6 +120,8 @@ export interface NativeBinding {
   deviceProperties(device: number): NativeDeviceProperties;
   memoryInfo(device: number): { readonly freeBytes: number; readonly totalBytes: number };
   libraries(): NativeLibraryStatus[];
+  /** By PCI bus id, or by NVML's own index where the bus id is empty. Works without CUDA; never throws for a GPU's sake. */
+  gpuStatus(pciBusId: string, index: number): NativeGpuStatus;
 
   // ── memory ──
   allocate(device: number, bytes: number): number;

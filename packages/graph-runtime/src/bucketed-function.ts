@@ -300,7 +300,7 @@ export class BucketedFunction<
   #call(inputs: Tensors, sizes: AxisSizes): Tensors {
     const made: Readonly<Record<string, unknown>> = this.#declaration.step(
       inputs as StepInputs<Inputs>,
-      sizes as AxisSizes<Axis>,
+      sizes,
     );
     // A step may return an input as it is. Inputs have an owner already.
     const given = new Set<unknown>(Object.values(inputs));

@@ -53,6 +53,7 @@ void bind_errors(Napi::Env env, Napi::Object exports);
 void bind_ops(Napi::Env env, Napi::Object exports);
 void bind_host(Napi::Env env, Napi::Object exports);
 void bind_libraries(Napi::Env env, Napi::Object exports);
+void bind_gpu_status(Napi::Env env, Napi::Object exports);
 #ifdef LIMEN_WITH_CUDA
 void bind_devices(Napi::Env env, Napi::Object exports);
 void bind_memory(Napi::Env env, Napi::Object exports);

@@ -1,7 +1,8 @@
 // Random sequences of requests, evictions, failures, weight swaps and parameter changes: whatever happens, a call
 // returns what the function makes of this request, of all of it and of nothing else.
 
-import { fromArray, leakReport, read, Tensor } from '@limen/tensor';
+import type { Tensor } from '@limen/tensor';
+import { fromArray, leakReport, read } from '@limen/tensor';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
