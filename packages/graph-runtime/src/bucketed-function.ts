@@ -298,10 +298,7 @@ export class BucketedFunction<
 
   /** Runs the step; returns the declared outputs, which are the caller's to dispose. */
   #call(inputs: Tensors, sizes: AxisSizes): Tensors {
-    const made: Readonly<Record<string, unknown>> = this.#declaration.step(
-      inputs as StepInputs<Inputs>,
-      sizes,
-    );
+    const made: Readonly<Record<string, unknown>> = this.#declaration.step(inputs as StepInputs<Inputs>, sizes);
     // A step may return an input as it is. Inputs have an owner already.
     const given = new Set<unknown>(Object.values(inputs));
     const outputs = Object.fromEntries(

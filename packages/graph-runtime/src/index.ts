@@ -37,10 +37,21 @@ export {
   stepRunner,
 } from './captured-step.js';
 export { CaptureError } from './errors/capture-error.js';
+export type { DeviceSources, MemoryFigures } from './device-figures.js';
 export { EventLog, type GraphEvent, type GraphEventKind } from './event-log.js';
 export { GraphRuntime, type GraphRuntimeOptions, type GraphRuntimeStatistics } from './graph-runtime.js';
 export { LatencyHistory } from './latency-history.js';
 export { Parameter, type ParameterOptions } from './parameter.js';
-export { PerformanceMonitor, type StepFigures, type StepRecord } from './performance-monitor.js';
+export {
+  PerformanceMonitor,
+  type PerformanceMonitorOptions,
+  type PerformanceReport,
+  type StepFigures,
+  type StepRecord,
+} from './performance-monitor.js';
 export { prometheusText, type PrometheusFamily, type PrometheusSample } from './prometheus-text.js';
 export { type StaticInput, StaticInputs } from './static-inputs.js';
+export { Autotuner, type AutotunerOptions, type SizedStep, type Tuned } from './autotune/autotuner.js';
+export { type BucketSizeChoice, chooseBucketSizes, type ChosenBucketSizes } from './autotune/choose-bucket-sizes.js';
+export { type Machine, machineOf } from './autotune/machine.js';
+export { timeStep, type TimingOptions } from './autotune/time-step.js';

@@ -1,8 +1,10 @@
 import { InvalidArgumentError } from '@limen/tensor';
 import { describe, expect, it } from 'vitest';
 
+import { GraphRuntime } from './graph-runtime.js';
 import { PerformanceMonitor } from './performance-monitor.js';
 import { prometheusText } from './prometheus-text.js';
+import { maskedSoftmax, ramp } from './testing/bucketed-examples.js';
 
 function busyMonitor(): PerformanceMonitor {
   const monitor = new PerformanceMonitor();
@@ -95,6 +97,66 @@ describe('PerformanceMonitor', () => {
 
   it('rejects a history of no steps', () => {
     expect(() => new PerformanceMonitor({ history: 0 })).toThrowError(InvalidArgumentError);
+  });
+});
+
+describe('PerformanceMonitor of a device', () => {
+  const memory = () => ({ inUseBytes: 3 * 2 ** 20, peakBytes: 5 * 2 ** 20, reservedBytes: 8 * 2 ** 20 });
+  const gpu = {
+    available: true,
+    name: 'H200',
+    utilizationPercent: 83,
+    memoryUsedBytes: 5e9,
+    temperatureCelsius: 61,
+    powerMilliwatts: 512_345,
+    multiprocessorClockMegahertz: 1755,
+  } as const;
+
+  it('reports memory and what the GPU says, in all three forms', () => {
+    const monitor = new PerformanceMonitor({ device: 'cuda:0', sources: { memory, gpu: () => gpu } });
+    expect(monitor.toJSON()).toEqual({ steps: [], device: 'cuda:0', memory: memory(), gpu });
+    expect(monitor.toTable().split('\n').slice(1)).toEqual([
+      'memory cuda:0: 3.0 MiB in use, peak 5.0 MiB, reserved 8.0 MiB',
+      'gpu H200: 83 % busy, 61 °C, 512 W, 1755 MHz',
+    ]);
+    const lines = monitor.toPrometheus().split('\n');
+    expect(lines).toContain('limen_memory_peak_bytes{device="cuda:0"} 5242880');
+    expect(lines).toContain('limen_gpu_utilization_ratio{device="cuda:0"} 0.8300000000000001');
+    expect(lines).toContain('limen_gpu_clock_hertz{device="cuda:0"} 1755000000');
+  });
+
+  it('says why there are no figures of the GPU, and leaves its metrics out', () => {
+    const reading = () => ({ available: false, reason: 'libnvidia-ml.so.1: not found' }) as const;
+    const monitor = new PerformanceMonitor({ device: 'cuda:0', sources: { memory, gpu: reading } });
+    expect(monitor.toTable()).toContain('gpu: no figures (libnvidia-ml.so.1: not found)');
+    expect(monitor.toPrometheus()).not.toContain('gpu_');
+  });
+
+  it('reports the process on a CPU, with a peak that is no less than what is in use', () => {
+    const { memory: found, gpu: none } = new PerformanceMonitor({ device: 'cpu' }).report();
+    expect(none).toBeUndefined();
+    expect(found?.inUseBytes).toBeGreaterThan(2 ** 20);
+    expect(found?.peakBytes).toBeGreaterThanOrEqual(found?.inUseBytes ?? Infinity);
+  });
+
+  it('reports the graphs of a runtime, and takes how a call ran as it is', () => {
+    using runtime = GraphRuntime.create({ device: 'cpu' });
+    const monitor = new PerformanceMonitor({ runtime });
+    const f = maskedSoftmax(runtime, [1], [4], { verifyFirstReplay: false });
+    for (const tokens of [3, 4, 9]) {
+      using result = f.run({ x: ramp(tokens) }, { rows: 1 });
+      monitor.record('softmax', { milliseconds: 1, ran: result.ran });
+    }
+    const { steps, graphs } = monitor.report();
+    expect(steps[0]).toMatchObject({
+      graphReplays: 2,
+      fallbacks: { 'larger than every bucket of tokens': 1 },
+    });
+    expect(graphs).toMatchObject({ graphs: 1, replays: 2, requests: 3 });
+    expect(monitor.toTable()).toMatch(/graphs: 1 of 0\.0 MiB, 2 replays of 3 requests, 1 captures, 0 evictions$/);
+    expect(monitor.toPrometheus()).toContain(
+      'limen_graph_bucket_replays_total{function="softmax",bucket="rows 1 tokens 4"} 2',
+    );
   });
 });
 

@@ -1,10 +1,15 @@
 // What steps took, how many tokens they made, and how often a graph could be used. Numbers in, reports out: it reads
-// no clock and starts no timer, so that the caller decides what a step is and when to measure one.
+// no clock and starts no timer, so that the caller decides what a step is and when to measure one. What the device holds
+// and how busy it is, is asked when a report is.
 
+import type { GpuStatusReading } from '@limen/cuda-kernels';
 import { InvalidArgumentError } from '@limen/tensor';
 
+import { type DeviceSources, deviceSources, type MemoryFigures } from './device-figures.js';
+import type { GraphRuntimeStatistics } from './graph-runtime.js';
 import { LatencyHistory } from './latency-history.js';
-import { prometheusText, type PrometheusFamily, type PrometheusSample } from './prometheus-text.js';
+import { reportFamilies, reportTable } from './performance-report.js';
+import { prometheusText } from './prometheus-text.js';
 
 /** One finished step. */
 export interface StepRecord {
@@ -34,6 +39,27 @@ export interface StepFigures {
   readonly graphHitRate: number;
 }
 
+/** What a monitor reports on. */
+export interface PerformanceMonitorOptions {
+  /** Steps that percentiles look back on; default 1024. */
+  readonly history?: number;
+  /** Device whose memory and, through NVML where present, utilisation is reported; default: steps alone. */
+  readonly device?: string;
+  /** Runtime whose graphs are reported. */
+  readonly runtime?: { statistics(): GraphRuntimeStatistics };
+  /** Where memory and utilisation come from; default: the device itself. */
+  readonly sources?: DeviceSources;
+}
+
+/** Everything that a monitor knows; what it was not asked to watch is absent. */
+export interface PerformanceReport {
+  readonly steps: readonly StepFigures[];
+  readonly device?: string;
+  readonly memory?: MemoryFigures;
+  readonly gpu?: GpuStatusReading;
+  readonly graphs?: GraphRuntimeStatistics;
+}
+
 interface Series {
   readonly history: LatencyHistory;
   readonly fallbacks: Map<string, number>;
@@ -48,20 +74,24 @@ interface Series {
  * Memory is constant: a ring of `history` latencies for each kind, a counter for each distinct fallback reason.
  *
  * @example
- * const monitor = new PerformanceMonitor();
+ * const monitor = new PerformanceMonitor({ device: 'cuda', runtime });
  * monitor.record('decode', { milliseconds: 3.1, tokens: 8, ran: 'graph' });
  * console.log(monitor.toTable());
  */
 export class PerformanceMonitor {
   readonly #series = new Map<string, Series>();
+  readonly #options: PerformanceMonitorOptions;
+  readonly #sources: DeviceSources | undefined;
   readonly #historyLength: number;
 
   /**
-   * @param options.history - steps that percentiles look back on; default 1024
    * @throws {InvalidArgumentError} `history` is not a positive whole number
+   * @throws {UnknownDeviceError} `device` names no device
    */
-  constructor({ history = 1024 }: { readonly history?: number } = {}) {
-    this.#historyLength = new LatencyHistory(history).capacity;
+  constructor(options: PerformanceMonitorOptions = {}) {
+    this.#options = options;
+    this.#historyLength = new LatencyHistory(options.history).capacity;
+    this.#sources = options.sources ?? (options.device === undefined ? undefined : deviceSources(options.device));
   }
 
   /**
@@ -91,25 +121,23 @@ export class PerformanceMonitor {
     this.#series.clear();
   }
 
-  toJSON(): { readonly steps: readonly StepFigures[] } {
-    return { steps: this.figures() };
+  /** Everything there is to report now. Memory and GPU are asked at this moment. */
+  report(): PerformanceReport {
+    const { device, runtime } = this.#options;
+    const sources = this.#sources;
+    const steps = this.figures();
+    if (device === undefined || sources === undefined) return { steps, ...graphsOf(runtime) };
+    const gpu = sources.gpu === undefined ? {} : { gpu: sources.gpu() };
+    return { steps, device, memory: sources.memory(), ...gpu, ...graphsOf(runtime) };
   }
 
-  /** A table with one line for each kind of step, and one for each reason of a fallback below it. */
+  toJSON(): PerformanceReport {
+    return this.report();
+  }
+
+  /** A table with one line for each kind of step; below it reasons of fallbacks, memory, GPU and graphs. */
   toTable(): string {
-    const header = ['step', 'count', 'p50 ms', 'p95 ms', 'p99 ms', 'max ms', 'tokens/s', 'graph'];
-    const figures = this.figures();
-    const rows = [header, ...figures.map(cellsOf)];
-    const widths = header.map((_, column) => Math.max(...rows.map((cells) => (cells[column] ?? '').length)));
-    const lines = rows.map((cells) =>
-      cells
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
-        .join('  '),
-    );
-    const reasons = figures.flatMap(({ step, fallbacks }) =>
-      Object.entries(fallbacks).map(([reason, times]) => `${step} without graph, ${times}×: ${reason}`),
-    );
-    return [...lines, ...reasons].join('\n');
+    return reportTable(this.report());
   }
 
   /**
@@ -117,44 +145,7 @@ export class PerformanceMonitor {
    * @param options.prefix - start of every metric name; default `limen`
    */
   toPrometheus({ prefix = 'limen' }: { readonly prefix?: string } = {}): string {
-    const steps = this.figures();
-    const perStep = (value: (figures: StepFigures) => number): PrometheusSample[] =>
-      steps.map((figures) => ({ labels: { step: figures.step }, value: value(figures) }));
-    const family = (
-      name: string,
-      type: PrometheusFamily['type'],
-      help: string,
-      samples: readonly PrometheusSample[],
-    ): PrometheusFamily => ({ name: `${prefix}_${name}`, type, help, samples });
-    return prometheusText([
-      family('step_latency_seconds', 'summary', 'Time from launch to result of a step.', steps.flatMap(latencySamples)),
-      family(
-        'tokens_total',
-        'counter',
-        'Tokens made.',
-        perStep(({ tokens }) => tokens),
-      ),
-      family(
-        'tokens_per_second',
-        'gauge',
-        'Tokens for each second spent in recent steps.',
-        perStep((f) => f.tokensPerSecond),
-      ),
-      family(
-        'graph_replays_total',
-        'counter',
-        'Steps that replayed a graph.',
-        perStep((f) => f.graphReplays),
-      ),
-      family(
-        'graph_fallbacks_total',
-        'counter',
-        'Steps that ran without a graph, by reason.',
-        steps.flatMap(({ step, fallbacks }) =>
-          Object.entries(fallbacks).map(([reason, value]) => ({ labels: { step, reason }, value })),
-        ),
-      ),
-    ]);
+    return prometheusText(reportFamilies(this.report(), prefix));
   }
 
   #seriesOf(step: string): Series {
@@ -165,6 +156,10 @@ export class PerformanceMonitor {
     this.#series.set(step, made);
     return made;
   }
+}
+
+function graphsOf(runtime: PerformanceMonitorOptions['runtime']): Pick<PerformanceReport, 'graphs'> {
+  return runtime === undefined ? {} : { graphs: runtime.statistics() };
 }
 
 function figuresOf(step: string, series: Series): StepFigures {
@@ -184,33 +179,6 @@ function figuresOf(step: string, series: Series): StepFigures {
     fallbacks: Object.fromEntries(series.fallbacks),
     graphHitRate: series.replays / (series.replays + fallbacks),
   };
-}
-
-function latencySamples(figures: StepFigures): PrometheusSample[] {
-  const { step } = figures;
-  const quantile = (share: string, milliseconds: number): PrometheusSample => ({
-    labels: { step, quantile: share },
-    value: milliseconds / 1000,
-  });
-  return [
-    quantile('0.5', figures.p50Milliseconds),
-    quantile('0.95', figures.p95Milliseconds),
-    quantile('0.99', figures.p99Milliseconds),
-    { suffix: '_sum', labels: { step }, value: figures.totalMilliseconds / 1000 },
-    { suffix: '_count', labels: { step }, value: figures.count },
-  ];
-}
-
-function cellsOf(figures: StepFigures): string[] {
-  const { step, count, tokensPerSecond, graphHitRate } = figures;
-  const latencies = [
-    figures.p50Milliseconds,
-    figures.p95Milliseconds,
-    figures.p99Milliseconds,
-    figures.longestMilliseconds,
-  ];
-  const hits = Number.isNaN(graphHitRate) ? '–' : `${(graphHitRate * 100).toFixed(1)}%`;
-  return [step, String(count), ...latencies.map((value) => value.toFixed(2)), tokensPerSecond.toFixed(1), hits];
 }
 
 function requireAmount(argument: string, got: number): void {

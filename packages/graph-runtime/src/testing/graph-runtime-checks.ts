@@ -1,6 +1,6 @@
 // What buckets promise, on any device: graph-runtime.test.ts runs it on the CPU, graph-runtime.gpu.test.ts on a GPU.
 
-import type { Tensor} from '@limen/tensor';
+import type { Tensor } from '@limen/tensor';
 import { affine, fromArray, leakReport, read, write, zeros } from '@limen/tensor';
 import { expect, test } from 'vitest';
 
