@@ -6,6 +6,7 @@ import { type CacheDType, cacheFormats } from '@limen/kv-cache';
 import type { Quantization } from '@limen/models-janus';
 import { type DType, LimenError } from '@limen/tensor';
 
+import { benchCapture, captureBatches } from './capture.js';
 import { benchDecode } from './decode.js';
 import { benchDraw } from './draw.js';
 import { benchCeilings, benchKv, kvParts } from './kv.js';
@@ -18,20 +19,20 @@ import { benchPrefill } from './prefill.js';
 
 const usage = `npm run bench -- <name>[,<name>…] [options]
 
-Names: ops | decode | prefill | draw | kv | ceilings
+Names: ops | decode | prefill | draw | capture | kv | ceilings
   --model NAME        janus-pro-7b (default) or janus-pro-1b; real shapes, random weights made on the device
   --device NAME       default cuda
   --dtype NAME        bf16 (default), f16 or f32
   --quantization NAME none (default) or int8
   --kv NAME           decode, draw: storage of keys and values; default: as --dtype
-  --batch LIST        decode: sequences, default 1,4,8; kv: 8,64
+  --batch LIST        decode: sequences, default 1,4,8; capture: 1,2,4,8,16,32,64; kv: 8,64
   --context LIST      decode: tokens in the cache, default 512; kv: 2048
   --count LIST        draw: pictures at once, default 1
   --only LIST         kv: ${kvParts.join(', ')}; default all
   --formats LIST      kv: default bf16,fp8,int8,int4
   --layouts LIST      kv: NHD (default), HND
   --requests N        kv: default 100000
-  --size NAME         kv, ceilings: full (default on a GPU) or small (default on a CPU)
+  --size NAME         capture, kv, ceilings: full (default on a GPU) or small (default on a CPU)
   --runs N            default 7
   --filter TEXT       ops: only names that contain it
   --rivals LIST       JSON files of benchmarks/rivals/*.py from the same run
@@ -69,7 +70,7 @@ async function main(): Promise<number> {
   const only = words(values.only);
   const model = values.model as BenchmarkModel;
   const dtype = values.dtype as DType;
-  const known = ['ops', 'decode', 'prefill', 'draw', 'kv', 'ceilings'];
+  const known = ['ops', 'decode', 'prefill', 'draw', 'capture', 'kv', 'ceilings'];
   const unknown = names.filter((name) => !known.includes(name)).concat(only.filter((part) => !kvParts.includes(part)));
   const kv = values.kv ?? dtype;
   if (values.help || names.length === 0 || unknown.length > 0 || !Object.hasOwn(cacheFormats, kv)) {
@@ -106,7 +107,11 @@ async function main(): Promise<number> {
     failures = outcome.failures;
     add(outcome.measurements);
   }
-  if (names.some((name) => !['ops', 'kv', 'ceilings'].includes(name))) {
+  if (names.includes('capture')) {
+    const batches = values.batch === undefined ? captureBatches : list(values.batch);
+    add(await benchCapture({ ...machine, model, dtype, quantization, batches }));
+  }
+  if (names.some((name) => !['ops', 'capture', 'kv', 'ceilings'].includes(name))) {
     using network = randomJanus(model, values.device, dtype, quantization);
     const context: BenchmarkContext = {
       network,
