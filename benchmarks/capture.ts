@@ -94,6 +94,6 @@ function stateFor(cache: PagedCache, sequences: readonly CacheSequence[], steps:
     lengths,
     cache.pageTable(sequences),
     lengths.map(() => greedy),
-    4,
+    steps,
   );
 }

@@ -1,7 +1,7 @@
 // A function of tensors that runs as a graph in the smallest bucket that holds a request, and eagerly where it cannot.
 
 import { DisposedError } from '@limen/cuda-kernels';
-import { fromArray, InvalidArgumentError, OutOfMemoryError, ShapeMismatchError, Tensor } from '@limen/tensor';
+import { fromArray, OutOfMemoryError, ShapeMismatchError, Tensor } from '@limen/tensor';
 
 import { allBuckets, type AxisBuckets, type AxisSizes, bucketName, checkedAxes, fitAxes } from './axes.js';
 import { bindSizes, dataInputs, resolveShape } from './bind-sizes.js';
@@ -10,7 +10,6 @@ import type {
   GivenInputs,
   InputDeclarations,
   OutputDeclarations,
-  ShapePart,
   StepInputs,
   StepOutputs,
 } from './bucket-declaration.js';
@@ -18,6 +17,7 @@ import { Bucket, type BucketGraph, type BucketStatistics } from './bucket.js';
 import { BucketInputs, corner, generatedValues, onDevice } from './bucket-inputs.js';
 import { BucketedResult } from './bucketed-result.js';
 import { capture } from './capture.js';
+import { checkDeclaration, outputProblem } from './declaration-checks.js';
 import { disposeTensors } from './result-tensors.js';
 import type { RuntimeServices } from './runtime-services.js';
 import { compareOutputs } from './verification.js';
@@ -327,47 +327,7 @@ export class BucketedFunction<
   }
 }
 
-/** What is wrong with the outputs of a step, in one sentence. */
-function outputProblem(
-  declared: readonly (readonly [string, readonly ShapePart[]])[],
-  outputs: Readonly<Record<string, unknown>>,
-  sizes: AxisSizes,
-): string | undefined {
-  for (const [name, shape] of declared) {
-    const tensor = outputs[name];
-    const expected = resolveShape(shape, sizes);
-    const got = tensor instanceof Tensor ? tensor.shape : undefined;
-    if (got?.length === expected.length && got.every((extent, axis) => extent === expected[axis])) continue;
-    return (
-      `output ${name} does not fit: expected [${expected.join(', ')}], declared as [${shape.join(', ')}], ` +
-      `got ${got === undefined ? 'no tensor' : `[${got.join(', ')}]`}.`
-    );
-  }
-  const extra = Object.keys(outputs).find((name) => declared.every(([known]) => known !== name));
-  if (extra === undefined) return undefined;
-  return `output ${extra} is unknown: expected ${declared.map(([name]) => name).join(', ')}, got ${extra}.`;
-}
-
 function isOutOfMemory(error: unknown): boolean {
   if (error instanceof OutOfMemoryError) return true;
   return error instanceof Error && error.cause !== undefined && isOutOfMemory(error.cause);
-}
-
-function checkDeclaration(
-  name: string,
-  { axes, inputs, outputs }: { axes: object; inputs: InputDeclarations; outputs: OutputDeclarations },
-): void {
-  const known = Object.keys(axes);
-  const used = [
-    ...Object.values(inputs).flatMap((input) =>
-      'shape' in input ? input.shape : 'mask' in input ? input.mask : [input.sizeOf],
-    ),
-    ...Object.values(outputs).flat(),
-  ];
-  const unknown = used.find((part) => typeof part === 'string' && !known.includes(part));
-  if (unknown === undefined) return;
-  throw new InvalidArgumentError(
-    `${name}: axis ${unknown} is unknown: expected one of ${known.join(', ')}, got ${unknown}. List its sizes under axes.`,
-    { axis: unknown },
-  );
 }

@@ -1,6 +1,7 @@
-// Functions to capture in tests: one that padding would spoil without its mask, one with a weight and a parameter.
+// Functions to capture in tests: one that padding would spoil without its mask, one that stale padding would spoil, one
+// with a weight and a parameter.
 
-import { add, affine, fromArray, multiply, softmax, type Tensor } from '@limen/tensor';
+import { add, affine, fromArray, linear, multiply, softmax, type Tensor, zeros } from '@limen/tensor';
 
 import type { BucketedDeclaration, InputDeclarations, OutputDeclarations } from '../bucket-declaration.js';
 import type { GraphRuntime } from '../graph-runtime.js';
@@ -47,6 +48,34 @@ export function expectedSoftmax(x: readonly number[], rows: number): number[] {
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     return weights.map((weight) => weight / total);
   }).flat();
+}
+
+/** Sums over the tokens of a request, `[rows, 1]`: right only while whatever lies beyond it is zero. */
+export function paddedSum(
+  runtime: GraphRuntime,
+  rows: readonly number[],
+  tokens: readonly number[],
+  { inside, ...variation }: Variation = {},
+) {
+  return runtime.bucketed('sum', {
+    axes: { rows, tokens },
+    inputs: { x: { shape: ['rows', 'tokens'] } },
+    outputs: { y: ['rows', 1] },
+    step({ x }, sizes) {
+      inside?.();
+      using nothing = zeros([1, sizes.tokens], { device: runtime.device });
+      using ones = affine({ x: nothing }, { offset: 1 });
+      return { y: linear({ x, weight: ones }) };
+    },
+    ...variation,
+  });
+}
+
+/** What {@link paddedSum} makes of `rows` rows. */
+export function expectedSums(x: readonly number[], rows: number): number[] {
+  const tokens = x.length / Math.max(1, rows);
+  const row = (index: number) => x.slice(index * tokens, (index + 1) * tokens);
+  return Array.from({ length: rows }, (_, index) => row(index).reduce((sum, value) => sum + value, 0));
 }
 
 /** `x · weight + gain`, `[rows, 3]`, for a weight `[3]` that `weight()` names and a parameter's tensor `[1]`. */

@@ -6,7 +6,15 @@ import { expect, test } from 'vitest';
 
 import { canCapture } from '../can-capture.js';
 import { GraphRuntime } from '../graph-runtime.js';
-import { expectedSoftmax, maskedSoftmax, matrix, ramp, scaledRows } from './bucketed-examples.js';
+import {
+  expectedSoftmax,
+  expectedSums,
+  maskedSoftmax,
+  matrix,
+  paddedSum,
+  ramp,
+  scaledRows,
+} from './bucketed-examples.js';
 
 const replayAtOnce = { verifyFirstReplay: false } as const;
 
@@ -39,6 +47,23 @@ export function checkBuckets(device: string): void {
       expect(result).toMatchObject({ ran: 'graph', bucket, sizes: { rows, tokens } });
       expect(result.outputs.y.shape).toEqual([rows, tokens]);
       expectClose(await numbers(result.outputs.y), expectedSoftmax(x, rows));
+    }
+  });
+
+  test('what an earlier, larger request left beyond a smaller one is padding again', async () => {
+    using runtime = GraphRuntime.create({ device });
+    const f = paddedSum(runtime, [3], [4], replayAtOnce);
+    for (const [rows, tokens] of [
+      [3, 4],
+      [2, 3],
+      [3, 2],
+      [1, 4],
+      [2, 1],
+    ] as const) {
+      const x = ramp(rows * tokens, 1);
+      using result = f.run({ x }, { rows });
+      expect(result.ran).toBe('graph');
+      expect(await numbers(result.outputs.y)).toEqual(expectedSums(x, rows));
     }
   });
 

@@ -8,12 +8,16 @@ import { expect, test } from 'vitest';
 
 import type { BucketedResult } from '../bucketed-result.js';
 import { GraphRuntime } from '../graph-runtime.js';
-import { expectedSoftmax, maskedSoftmax, ramp, scaledRows } from './bucketed-examples.js';
+import { expectedSoftmax, expectedSums, maskedSoftmax, paddedSum, ramp, scaledRows } from './bucketed-examples.js';
 
 const action = fc.oneof(
   {
     weight: 8,
-    arbitrary: fc.record({ kind: fc.constant('softmax'), rows: fc.nat(5), tokens: fc.integer({ min: 1, max: 9 }) }),
+    arbitrary: fc.record({
+      kind: fc.constantFrom('softmax', 'sum'),
+      rows: fc.nat(5),
+      tokens: fc.integer({ min: 1, max: 9 }),
+    }),
   },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('scale'), rows: fc.nat(9) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('swap'), value: fc.integer({ min: -4, max: 4 }) }) },
@@ -86,6 +90,7 @@ async function playSequence(device: string, bytes: number, played: Sequence, tal
   const variation = { mode, verifyFirstReplay, inside } as const;
   const softmaxOf = maskedSoftmax(runtime, [1, 2, 4], [2, 8], variation);
   const scale = scaledRows(runtime, [1, 3, 8], () => weight, gain.tensor, variation);
+  const sum = paddedSum(runtime, [2, 5], [4, 9], variation);
   const held: Held[] = [];
   for (const [turn, step] of played.actions.entries()) {
     let call: Held | undefined;
@@ -93,6 +98,10 @@ async function playSequence(device: string, bytes: number, played: Sequence, tal
       const x = ramp(step.rows * step.tokens, turn);
       const result = softmaxOf.run({ x }, { rows: step.rows, tokens: step.tokens });
       call = { result, tensor: result.outputs.y, expected: expectedSoftmax(x, step.rows) };
+    } else if (step.kind === 'sum') {
+      const x = ramp(step.rows * step.tokens, turn);
+      const result = sum.run({ x }, { rows: step.rows, tokens: step.tokens });
+      call = { result, tensor: result.outputs.y, expected: expectedSums(x, step.rows) };
     } else if (step.kind === 'scale') {
       const x = ramp(step.rows * 3, -turn);
       const result = scale.run({ x });
