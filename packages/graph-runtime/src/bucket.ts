@@ -32,7 +32,7 @@ export interface BucketStatistics {
   readonly nodeCount: number;
   /** Milliseconds that the last capture took, warm-ups not included. */
   readonly captureMilliseconds: number;
-  /** Bytes of the inputs, of the memory the graph works in (shared with other graphs), and of the driver for it. */
+  /** Bytes of the inputs, of the memory the graph works in (shared with other graphs), and what the driver took for it. */
   readonly inputBytes: number;
   readonly workBytes: number;
   readonly driverBytes: number;
@@ -77,7 +77,7 @@ export class Bucket {
 
   /** Bytes that belong to this bucket alone; the memory that its graph works in is the pool's. */
   get ownBytes(): number {
-    return this.#graph === undefined ? 0 : this.#graph.inputs.bytes + this.#graph.graph.driverBytes;
+    return this.#graph?.inputs.bytes ?? 0;
   }
 
   /** Bytes that the bucket would need if it were the only one. */

@@ -1,7 +1,8 @@
 // A function of tensors that runs as a graph in the smallest bucket that holds a request, and eagerly where it cannot.
 
 import { DisposedError } from '@limen/cuda-kernels';
-import { fromArray, OutOfMemoryError, ShapeMismatchError, Tensor } from '@limen/tensor';
+import type { Tensor } from '@limen/tensor';
+import { fromArray, OutOfMemoryError, ShapeMismatchError } from '@limen/tensor';
 
 import { allBuckets, type AxisBuckets, type AxisSizes, bucketName, checkedAxes, fitAxes } from './axes.js';
 import { bindSizes, dataInputs, resolveShape } from './bind-sizes.js';

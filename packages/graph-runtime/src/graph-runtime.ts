@@ -23,8 +23,9 @@ export interface GraphRuntimeOptions {
   /** `'cpu'`, `'cuda'`, `'cuda:N'`. */
   readonly device: string;
   /**
-   * Most bytes that graphs, their inputs and the memory they work in may hold; default: no bound. Beyond it the graphs
-   * used longest ago are evicted. While a capture is under way it may be exceeded by what is captured.
+   * Most bytes that the inputs of graphs and the memory they work in may take; default: no bound. Beyond it the graphs
+   * used longest ago are evicted. While a capture is under way it may be exceeded by what is captured. What the driver
+   * takes for the graphs themselves is reported, not counted: it comes in pieces that outlive a graph.
    */
   readonly byteBudget?: number;
   /** Replays on a stream of its own, beside the ops, and ordered with them by events; default false. */
@@ -37,10 +38,12 @@ export interface GraphRuntimeOptions {
 export interface GraphRuntimeStatistics {
   readonly device: string;
   readonly byteBudget: number;
-  /** Bytes held now: `poolBytes`, inputs and the driver's share. */
+  /** Bytes held now, as the budget counts them: `poolBytes` and inputs. */
   readonly bytes: number;
   /** Bytes of the memory that all graphs work in. */
   readonly poolBytes: number;
+  /** Bytes that the driver took for graphs, as far as they can be seen. */
+  readonly driverBytes: number;
   /** Graphs that exist. */
   readonly graphs: number;
   readonly requests: number;
@@ -195,6 +198,7 @@ export class GraphRuntime implements Disposable {
       byteBudget: this.#byteBudget,
       bytes: this.#bytes(),
       poolBytes: this.#pool.bytes,
+      driverBytes: sum((bucket) => bucket.driverBytes),
       graphs: buckets.filter(({ nodeCount }) => nodeCount > 0).length,
       requests,
       replays,
