@@ -1,7 +1,7 @@
 // What buckets promise, on any device: graph-runtime.test.ts runs it on the CPU, graph-runtime.gpu.test.ts on a GPU.
 
 import type { Tensor } from '@limen/tensor';
-import { affine, fromArray, leakReport, read, write, zeros } from '@limen/tensor';
+import { affine, fromArray, leakReport, OutOfMemoryError, read, write, zeros } from '@limen/tensor';
 import { expect, test } from 'vitest';
 
 import { canCapture } from '../can-capture.js';
@@ -158,6 +158,49 @@ export function checkBuckets(device: string): void {
     runtime.setByteBudget(Infinity);
     using result = f.run({ x: ramp(4) }, { rows: 1 });
     expect(result.ran).toBe('graph');
+  });
+
+  test('a capture that finds the device full is tried again with every other graph gone', () => {
+    using runtime = GraphRuntime.create({ device });
+    let full = false;
+    const inside = () => {
+      if (!full) return;
+      full = false;
+      throw new OutOfMemoryError(device, { needBytes: 2, freeBytes: 1, inUseBytes: 0, budgetBytes: Infinity });
+    };
+    const f = maskedSoftmax(runtime, [1, 2], [4], { ...replayAtOnce, inside });
+    f.run({ x: ramp(4) }, { rows: 1 })[Symbol.dispose]();
+    full = true;
+    using result = f.run({ x: ramp(8) }, { rows: 2 });
+    expect(result.ran).toBe('graph');
+    expect(runtime.events.list().map(({ kind, bucket }) => `${kind} ${bucket}`)).toEqual([
+      'captured rows=1 tokens=4',
+      'evicted rows=1 tokens=4',
+      'captured rows=2 tokens=4',
+    ]);
+  });
+
+  test('an axis may have no entries: a request without images runs in the bucket of one, all padding', async () => {
+    using runtime = GraphRuntime.create({ device });
+    const f = runtime.bucketed('mix', {
+      axes: { batch: [2, 4], length: [64, 128, 256], images: [1, 2] },
+      inputs: { text: { shape: ['batch', 'length'] }, pictures: { shape: ['images', 'length'], padding: 1 } },
+      outputs: { text: ['batch', 'length'], pictures: ['images', 'length'] },
+      verifyFirstReplay: false,
+      step: ({ text, pictures }) => ({ text: affine({ x: text }, { scale: 3 }), pictures }),
+    });
+    for (const [batch, length, images, bucket] of [
+      [3, 65, 0, { batch: 4, length: 128, images: 1 }],
+      [1, 64, 2, { batch: 2, length: 64, images: 2 }],
+      [4, 200, 1, { batch: 4, length: 256, images: 1 }],
+    ] as const) {
+      using text = matrix(device, ramp(batch * length), batch);
+      using pictures = fromArray(ramp(images * length, 7), [images, length], { device });
+      using result = f.run({ text, pictures });
+      expect(result).toMatchObject({ ran: 'graph', bucket });
+      expect(await numbers(result.outputs.text)).toEqual(ramp(batch * length).map((value) => 3 * value));
+      expect(await numbers(result.outputs.pictures)).toEqual(ramp(images * length, 7));
+    }
   });
 
   test('a failed capture is tried again after 1 and 4 eager runs, then no more until invalidated', () => {
