@@ -42,13 +42,8 @@ export { EventLog, type GraphEvent, type GraphEventKind } from './event-log.js';
 export { GraphRuntime, type GraphRuntimeOptions, type GraphRuntimeStatistics } from './graph-runtime.js';
 export { LatencyHistory } from './latency-history.js';
 export { Parameter, type ParameterOptions } from './parameter.js';
-export {
-  PerformanceMonitor,
-  type PerformanceMonitorOptions,
-  type PerformanceReport,
-  type StepFigures,
-  type StepRecord,
-} from './performance-monitor.js';
+export { PerformanceMonitor, type PerformanceMonitorOptions, type StepRecord } from './performance-monitor.js';
+export type { PerformanceReport, StepFigures } from './performance-report.js';
 export { prometheusText, type PrometheusFamily, type PrometheusSample } from './prometheus-text.js';
 export { type StaticInput, StaticInputs } from './static-inputs.js';
 export { Autotuner, type AutotunerOptions, type SizedStep, type Tuned } from './autotune/autotuner.js';

@@ -2,13 +2,12 @@
 // no clock and starts no timer, so that the caller decides what a step is and when to measure one. What the device holds
 // and how busy it is, is asked when a report is.
 
-import type { GpuStatusReading } from '@limen/cuda-kernels';
 import { InvalidArgumentError } from '@limen/tensor';
 
-import { type DeviceSources, deviceSources, type MemoryFigures } from './device-figures.js';
+import { type DeviceSources, deviceSources } from './device-figures.js';
 import type { GraphRuntimeStatistics } from './graph-runtime.js';
 import { LatencyHistory } from './latency-history.js';
-import { reportFamilies, reportTable } from './performance-report.js';
+import { type PerformanceReport, reportFamilies, reportTable, type StepFigures } from './performance-report.js';
 import { prometheusText } from './prometheus-text.js';
 
 /** One finished step. */
@@ -21,24 +20,6 @@ export interface StepRecord {
   readonly ran?: 'graph' | { readonly fallback: string };
 }
 
-/** Figures of one kind of step. Percentiles and rate look at the remembered steps, totals at all of them. */
-export interface StepFigures {
-  readonly step: string;
-  readonly count: number;
-  readonly tokens: number;
-  readonly totalMilliseconds: number;
-  readonly p50Milliseconds: number;
-  readonly p95Milliseconds: number;
-  readonly p99Milliseconds: number;
-  readonly longestMilliseconds: number;
-  readonly tokensPerSecond: number;
-  readonly graphReplays: number;
-  /** Steps that ran without a graph, by reason. */
-  readonly fallbacks: Readonly<Record<string, number>>;
-  /** Replays over replays and fallbacks; NaN before either. */
-  readonly graphHitRate: number;
-}
-
 /** What a monitor reports on. */
 export interface PerformanceMonitorOptions {
   /** Steps that percentiles look back on; default 1024. */
@@ -49,15 +30,6 @@ export interface PerformanceMonitorOptions {
   readonly runtime?: { statistics(): GraphRuntimeStatistics };
   /** Where memory and utilisation come from; default: the device itself. */
   readonly sources?: DeviceSources;
-}
-
-/** Everything that a monitor knows; what it was not asked to watch is absent. */
-export interface PerformanceReport {
-  readonly steps: readonly StepFigures[];
-  readonly device?: string;
-  readonly memory?: MemoryFigures;
-  readonly gpu?: GpuStatusReading;
-  readonly graphs?: GraphRuntimeStatistics;
 }
 
 interface Series {

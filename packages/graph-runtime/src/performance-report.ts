@@ -1,7 +1,37 @@
-// A performance report as a table for people and as Prometheus metrics. Pure.
+// What a performance report holds, and the report as a table for people and as Prometheus metrics. Pure.
 
-import type { PerformanceReport, StepFigures } from './performance-monitor.js';
+import type { GpuStatusReading } from '@limen/cuda-kernels';
+
+import type { MemoryFigures } from './device-figures.js';
+import type { GraphRuntimeStatistics } from './graph-runtime.js';
 import type { PrometheusFamily, PrometheusSample } from './prometheus-text.js';
+
+/** Figures of one kind of step. Percentiles and rate look at the remembered steps, totals at all of them. */
+export interface StepFigures {
+  readonly step: string;
+  readonly count: number;
+  readonly tokens: number;
+  readonly totalMilliseconds: number;
+  readonly p50Milliseconds: number;
+  readonly p95Milliseconds: number;
+  readonly p99Milliseconds: number;
+  readonly longestMilliseconds: number;
+  readonly tokensPerSecond: number;
+  readonly graphReplays: number;
+  /** Steps that ran without a graph, by reason. */
+  readonly fallbacks: Readonly<Record<string, number>>;
+  /** Replays over replays and fallbacks; NaN before either. */
+  readonly graphHitRate: number;
+}
+
+/** Everything that a monitor knows; what it was not asked to watch is absent. */
+export interface PerformanceReport {
+  readonly steps: readonly StepFigures[];
+  readonly device?: string;
+  readonly memory?: MemoryFigures;
+  readonly gpu?: GpuStatusReading;
+  readonly graphs?: GraphRuntimeStatistics;
+}
 
 const mebibyte = 2 ** 20;
 
