@@ -32,6 +32,8 @@ export interface BucketStatistics {
   readonly nodeCount: number;
   /** Milliseconds that the last capture took, warm-ups not included. */
   readonly captureMilliseconds: number;
+  /** Milliseconds of one replay, as `GraphRuntime.timeGraphs` measured it last; undefined before. */
+  readonly replayMilliseconds: number | undefined;
   /** Bytes of the inputs, of the memory the graph works in (shared with other graphs), and what the driver took for it. */
   readonly inputBytes: number;
   readonly workBytes: number;
@@ -59,6 +61,7 @@ export class Bucket {
   evictions = 0;
   failures = 0;
   lastFailure: string | undefined;
+  replayMilliseconds: number | undefined;
   /** The result whose views look at the graph's memory. */
   lastResult: Disposable | undefined;
   #graph: BucketGraph | undefined;
@@ -101,6 +104,7 @@ export class Bucket {
       lastFailure: this.lastFailure,
       nodeCount: this.#graph?.graph.nodeCount ?? 0,
       captureMilliseconds: this.#captureMilliseconds,
+      replayMilliseconds: this.replayMilliseconds,
       inputBytes: this.#graph?.inputs.bytes ?? 0,
       workBytes: this.#graph?.graph.privateBytes ?? 0,
       driverBytes: this.#graph?.graph.driverBytes ?? 0,

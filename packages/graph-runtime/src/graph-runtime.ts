@@ -8,6 +8,7 @@ import {
   parseDevice,
   type RecordingPool,
   type SideStream,
+  synchronize,
 } from '@limen/tensor';
 
 import type { Bucket, BucketStatistics } from './bucket.js';
@@ -178,6 +179,25 @@ export class GraphRuntime implements Disposable {
     while (this.#underWay.size > 0 || this.#waiting.length > 0) {
       await Promise.all(this.#underWay);
       if (this.#waiting.length > 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /**
+   * Replays every graph on what its inputs hold, and notes in the statistics how long one replay takes. Results of
+   * earlier calls stay as they are. Other work on the device at the same time makes the figures larger.
+   */
+  async timeGraphs({ replays = 10 }: { readonly replays?: number } = {}): Promise<void> {
+    for (const bucket of [...this.#buckets()]) {
+      const held = bucket.graph;
+      if (held === undefined) continue;
+      this.join();
+      await synchronize(this.device);
+      if (bucket.graph !== held) continue; // evicted meanwhile
+      const start = performance.now();
+      for (let count = 0; count < replays; count++) this.#replay(held.graph);
+      this.join();
+      await synchronize(this.device);
+      bucket.replayMilliseconds = (performance.now() - start) / replays;
     }
   }
 

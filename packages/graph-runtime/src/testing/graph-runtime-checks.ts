@@ -323,6 +323,23 @@ export function checkBuckets(device: string): void {
     expect(() => f.prepare()).toThrow(/'exact'/);
   });
 
+  test('every graph tells its nodes, bytes and times, and timing leaves results as they are', async () => {
+    using runtime = GraphRuntime.create({ device });
+    const f = maskedSoftmax(runtime, [1, 2], [4], replayAtOnce);
+    using one = f.run({ x: ramp(4) }, { rows: 1 });
+    using two = f.run({ x: ramp(8) }, { rows: 2 });
+    await runtime.timeGraphs({ replays: 3 });
+    for (const facts of f.buckets) {
+      expect(facts.inputBytes).toBe(facts.bucket['rows'] === 1 ? 32 : 64);
+      for (const figure of [facts.nodeCount, facts.workBytes, facts.captureMilliseconds, facts.replayMilliseconds]) {
+        expect(figure).toBeGreaterThan(0);
+      }
+      expect(facts.replays).toBe(1);
+    }
+    expectClose(await numbers(one.outputs.y), expectedSoftmax(ramp(4), 1));
+    expectClose(await numbers(two.outputs.y), expectedSoftmax(ramp(8), 2));
+  });
+
   test('canCapture says yes with the size of the graph, or no with the reason, and runs nothing', async () => {
     using x = zeros([4], { device });
     expect(canCapture(device)).toMatchObject({ possible: true, nodeCount: 0 });
