@@ -4,7 +4,10 @@ import { InvalidArgumentError } from '@limen/tensor';
 
 import { bucketSizes, findBucket } from './bucket-sizes.js';
 
-/** Sizes that an axis has graphs for; `'exact'`: one graph for each size that occurs, without padding. */
+/**
+ * Sizes that an axis has graphs for. `'exact'`: one graph for each size that occurs, without padding; a byte budget keeps
+ * their number down.
+ */
 export type AxisBuckets = readonly number[] | 'exact';
 
 /** An extent for each axis. */

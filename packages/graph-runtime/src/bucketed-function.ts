@@ -18,7 +18,7 @@ import { Bucket, type BucketGraph, type BucketStatistics } from './bucket.js';
 import { BucketInputs, corner, generatedValues, onDevice } from './bucket-inputs.js';
 import { BucketedResult } from './bucketed-result.js';
 import { capture } from './capture.js';
-import { checkDeclaration, outputProblem } from './declaration-checks.js';
+import { checkDeclaration, outputProblem, requireBucket } from './declaration-checks.js';
 import { disposeTensors } from './result-tensors.js';
 import type { RuntimeServices } from './runtime-services.js';
 import { compareOutputs } from './verification.js';
@@ -62,7 +62,7 @@ export class BucketedFunction<
     return Object.fromEntries(this.#unbucketed);
   }
 
-  /** Every bucket, for the runtime's accounts. */
+  /** @internal Every bucket, for the runtime's accounts. */
   get members(): Iterable<Bucket> {
     return this.#buckets.values();
   }
@@ -82,11 +82,12 @@ export class BucketedFunction<
     if (this.#disposed) throw new DisposedError(`bucketed function ${this.name}`, 'called');
     const values = given as Given;
     const needed = bindSizes(this.name, this.#axes, this.#declaration.inputs, values, sizes);
+    if (this.#runtime.isCapturing())
+      return this.#eager(values, needed, undefined, this.#count('inside another capture'));
     this.#recaptureChangedWeights();
     const fit = fitAxes(this.#axes, needed);
     if ('axis' in fit) {
-      const reason = `larger than every bucket of ${fit.axis}`;
-      this.#unbucketed.set(reason, (this.#unbucketed.get(reason) ?? 0) + 1);
+      const reason = this.#count(`larger than every bucket of ${fit.axis}`);
       if (this.#unbucketed.get(reason) === 1) {
         const text = `${reason}: needs ${fit.needed}, the largest is ${fit.largest}`;
         this.#runtime.events.add('fallback', this.name, '', text);
@@ -109,9 +110,10 @@ export class BucketedFunction<
    * each still compares.
    *
    * @returns how many were captured; statistics and events say why others were not
-   * @throws {InvalidArgumentError} all are asked for and an axis is `'exact'`
+   * @throws {InvalidArgumentError} the bucket is none of the declared ones, or all are asked for and an axis is `'exact'`
    */
   prepare(bucket?: AxisSizes<Axis>): number {
+    if (bucket !== undefined) requireBucket(this.name, this.#axes, bucket);
     let captured = 0;
     for (const sizes of bucket === undefined ? allBuckets(this.#axes) : [bucket]) {
       const member = this.#bucketOf(sizes);
@@ -135,6 +137,12 @@ export class BucketedFunction<
     this.#disposed = true;
     this.#runtime.join();
     for (const bucket of this.#buckets.values()) bucket.drop('none');
+  }
+
+  /** Counts a call that no bucket takes. */
+  #count(reason: string): string {
+    this.#unbucketed.set(reason, (this.#unbucketed.get(reason) ?? 0) + 1);
+    return reason;
   }
 
   #bucketOf(sizes: AxisSizes): Bucket {

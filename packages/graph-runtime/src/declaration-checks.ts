@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError, Tensor } from '@limen/tensor';
 
-import type { AxisSizes } from './axes.js';
+import { type AxisBuckets, type AxisSizes, bucketName, fitAxes } from './axes.js';
 import { resolveShape } from './bind-sizes.js';
 import type { InputDeclarations, OutputDeclarations, ShapePart } from './bucket-declaration.js';
 
@@ -45,4 +45,19 @@ export function outputProblem(
   const extra = Object.keys(outputs).find((name) => declared.every(([known]) => known !== name));
   if (extra === undefined) return undefined;
   return `output ${extra} is unknown: expected ${declared.map(([name]) => name).join(', ')}, got ${extra}.`;
+}
+
+/** @throws {InvalidArgumentError} the sizes are none of the declared ones */
+export function requireBucket<Axis extends string>(
+  name: string,
+  axes: Readonly<Record<Axis, AxisBuckets>>,
+  bucket: AxisSizes<Axis>,
+): void {
+  const fit = fitAxes(axes, bucket);
+  const fitting = 'bucket' in fit ? bucketName(fit.bucket) : `at most ${fit.axis}=${fit.largest}`;
+  if (fitting === bucketName(bucket)) return;
+  throw new InvalidArgumentError(
+    `${name}: bucket is unknown: expected ${fitting}, got ${bucketName(bucket)}. Give a declared size for every axis, in the declared order.`,
+    { bucket },
+  );
 }

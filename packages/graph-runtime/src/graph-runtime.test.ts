@@ -4,9 +4,11 @@ import { describe, expect, test } from 'vitest';
 import { GraphRuntime } from './graph-runtime.js';
 import { maskedSoftmax, ramp } from './testing/bucketed-examples.js';
 import { checkBuckets } from './testing/graph-runtime-checks.js';
+import { checkGraphStates } from './testing/graph-state-checks.js';
 
 describe('a graph runtime on the CPU', () => {
   checkBuckets('cpu');
+  checkGraphStates('cpu');
 });
 
 describe('a graph runtime refuses', () => {

@@ -2,11 +2,13 @@
 
 import { DisposedError } from '@limen/cuda-kernels';
 import {
+  CaptureViolationError,
   InvalidArgumentError,
   openRecordingPool,
   openSideStream,
   parseDevice,
   type RecordingPool,
+  requireNoCapture,
   type SideStream,
   synchronize,
 } from '@limen/tensor';
@@ -108,6 +110,7 @@ export class GraphRuntime implements Disposable {
       device: this.device,
       pool: this.#pool,
       events: this.events,
+      isCapturing: () => isCapturing(this.device),
       nextUse: () => ++this.#uses,
       replay: (graph) => this.#replay(graph),
       join: () => this.join(),
@@ -311,6 +314,16 @@ export class GraphRuntime implements Disposable {
   #track(work: Promise<void>): void {
     const tracked = work.finally(() => this.#underWay.delete(tracked));
     this.#underWay.add(tracked);
+  }
+}
+
+function isCapturing(device: string): boolean {
+  try {
+    requireNoCapture(device);
+    return false;
+  } catch (error) {
+    if (error instanceof CaptureViolationError) return true;
+    throw error;
   }
 }
 

@@ -12,6 +12,8 @@ export interface RuntimeServices {
   /** Memory that all graphs work in, one after another. */
   readonly pool: RecordingPool;
   readonly events: EventLog;
+  /** Whether somebody captures on the device at this moment. */
+  isCapturing(): boolean;
   /** Counts calls, for the order of last use. */
   nextUse(): number;
   /** Replays on the stream of replays, after the ops called so far. */
