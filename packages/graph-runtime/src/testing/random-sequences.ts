@@ -150,5 +150,5 @@ export function checkRandomSequences(device: string, count: number): void {
     expect(leakReport().length).toBe(before);
     console.log(`${device}: ${JSON.stringify(tally)}`);
     for (const times of Object.values(tally)) expect(times).toBeGreaterThan(count / 20);
-  }, 300_000);
+  }, 900_000);
 }
