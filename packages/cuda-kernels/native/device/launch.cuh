@@ -5,6 +5,7 @@
 
 #include <cuda_runtime.h>
 
+#include <unordered_map>
 #include <utility>
 
 #include "core/cuda_check.h"
@@ -26,13 +27,31 @@ struct Launch {
   unsigned cluster = 1;  // blocks along x that run together and see each other's shared memory (sm_90 and later)
 };
 
-template <typename... Parameters, typename... Arguments>
-void launch_kernel(const Launch& launch, void (*kernel)(Parameters...), Arguments&&... arguments) {
+// Settings of a kernel that outlive a launch; made once for each kernel of a thread, because asking the driver takes
+// longer than a launch may.
+inline void prepare_kernel(const void* kernel, const Launch& launch) {
+  thread_local std::unordered_map<const void*, size_t> prepared;
+  const auto found = prepared.find(kernel);
+  if (found != prepared.end() && found->second >= launch.shared_bytes) return;
   if (launch.shared_bytes > 48 * 1024) {
-    LIMEN_CUDA_CHECK(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                                          cudaFuncAttributeMaxDynamicSharedMemorySize,
+    LIMEN_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                           static_cast<int>(launch.shared_bytes)));
   }
+  // Kernels that follow one another must agree on how L1 and shared memory are divided: a multiprocessor has to run
+  // dry before it can change that, and then nothing overlaps.
+  if (launch.overlap) {
+    LIMEN_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                                          cudaSharedmemCarveoutMaxShared));
+  }
+  if (launch.cluster > 8) {  // more than every device must offer: the kernel has to ask
+    LIMEN_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1));
+  }
+  prepared[kernel] = launch.shared_bytes;
+}
+
+template <typename... Parameters, typename... Arguments>
+void launch_kernel(const Launch& launch, void (*kernel)(Parameters...), Arguments&&... arguments) {
+  prepare_kernel(reinterpret_cast<const void*>(kernel), launch);
   cudaLaunchConfig_t config = {};
   config.gridDim = launch.grid;
   config.blockDim = launch.block;
@@ -46,10 +65,6 @@ void launch_kernel(const Launch& launch, void (*kernel)(Parameters...), Argument
     attribute.val.programmaticStreamSerializationAllowed = 1;
   }
   if (launch.cluster > 1) {
-    if (launch.cluster > 8) {  // more than every device must offer: the kernel has to ask
-      LIMEN_CUDA_CHECK(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                                            cudaFuncAttributeNonPortableClusterSizeAllowed, 1));
-    }
     cudaLaunchAttribute& attribute = attributes[config.numAttrs++];
     attribute.id = cudaLaunchAttributeClusterDimension;
     attribute.val.clusterDim = {launch.cluster, 1, 1};

@@ -107,25 +107,32 @@ __device__ __forceinline__ KeyRange share_of_split(int begin, int end, int split
   return {first, max(first, min(first + share, end))};
 }
 
-// Block ↔ one head of one sequence; thread ↔ values d, d + kThreads, …
+inline constexpr int kMostDecodeSplits = 128;
+
+// Block ↔ one head of one sequence; thread ↔ one split while the factors are made, then values d, d + kThreads, …
 template <int kThreads>
 __global__ void __launch_bounds__(kThreads) attention_decode_merge_kernel(const DecodeArguments a) {
+  static_assert(kThreads == kMostDecodeSplits, "a thread for each split");
+  __shared__ float factors[kMostDecodeSplits];
   wait_for_upstream();
-  const int head = blockIdx.x, batch = blockIdx.y;
-  float highest = -INFINITY;
-  for (int split = 0; split < a.splits; ++split) highest = fmaxf(highest, a.weights(batch, head, split)[0]);
-  const float base = highest == -INFINITY ? 0.0f : highest;
-  float total = 0.0f;
-  for (int split = 0; split < a.splits; ++split) {
-    const float* weight = a.weights(batch, head, split);
-    total += weight[1] * exp2f(weight[0] - base);
-  }
+  let_downstream_start();
+  const int head = blockIdx.x, batch = blockIdx.y, split = threadIdx.x;
+  const bool present = split < a.splits;
+  const float2 weight = present ? *reinterpret_cast<const float2*>(a.weights(batch, head, split))
+                                : make_float2(-INFINITY, 0.0f);
+  const float highest = block_max<kThreads>(weight.x);
+  const float keep = present && highest != -INFINITY ? exp2f(weight.x - highest) : 0.0f;
+  factors[split] = keep;
+  const float total = block_sum<kThreads>(weight.y * keep);  // its barriers also make the factors visible
   const float inverse = total > 0.0f ? 1.0f / total : 0.0f;
+  const float* const sums = a.sums(batch, head, 0);
   for (int d = threadIdx.x; d < a.head_size; d += kThreads) {
     float sum = 0.0f;
-    for (int split = 0; split < a.splits; ++split) {
-      const float keep = exp2f(a.weights(batch, head, split)[0] - base);
-      if (keep > 0.0f) sum += a.sums(batch, head, split)[d] * keep;  // a split without keys has stored no sums
+#pragma unroll 8
+    for (int part = 0; part < a.splits; ++part) {
+      const float factor = factors[part];
+      // A split without keys has stored no sums.
+      if (factor > 0.0f) sum = fmaf(sums[static_cast<int64_t>(part) * a.head_size + d], factor, sum);
     }
     a.store(batch, head, d, sum * inverse);
   }

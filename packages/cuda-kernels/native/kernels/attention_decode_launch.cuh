@@ -1,7 +1,7 @@
 // From an op call to kernels: reads the arguments of paged decode attention, chooses the way and the splits.
 //
 // The number of splits follows from shapes alone, so a captured launch serves every length: each block works out its
-// share from lengths[b] on the device. Up to sixteen splits merge in the shared memory of a cluster; more of them
+// share from lengths[b] on the device. Up to four splits merge in the shared memory of a cluster; more of them
 // (few sequences, few heads, long tables) go through the workspace and a merge kernel.
 
 #pragma once
@@ -19,8 +19,8 @@ namespace limen {
 // a block takes two or three microseconds to get going and to merge.
 inline constexpr int64_t kBlocksPerMultiprocessor = 2;
 inline constexpr int64_t kLeastKeysPerSplit = 64;
-inline constexpr int64_t kMostSplits = 128;
-inline constexpr int64_t kMostClusterSplits = 16;
+// Two or four blocks merge faster in a cluster than through a second kernel; eight and more do not.
+inline constexpr int64_t kMostClusterSplits = 4;
 
 struct DecodePlan {
   bool tensor = false;   // the fast way
@@ -73,7 +73,9 @@ inline DecodePlan plan_decode(const DecodeOperands& o) {
   const int64_t capacity = o.window > 0 ? std::min<int64_t>(o.table.shape[1] * o.keys.shape[1],
                                                             static_cast<int64_t>(o.window + o.sinks))
                                         : o.table.shape[1] * o.keys.shape[1];
-  const int64_t most = std::clamp<int64_t>(ceil_div(capacity, kLeastKeysPerSplit), 1, kMostSplits);
+  // The splits of a prefix and of what follows it are merged together.
+  const int64_t most =
+      std::clamp<int64_t>(ceil_div(capacity, kLeastKeysPerSplit), 1, prefix ? kMostDecodeSplits / 2 : kMostDecodeSplits);
   const int64_t heads = plan.tensor ? key_heads : std::max<int64_t>(1, o.q.shape[1]);
   const DecodeDevice& device = DecodeDevice::current();
   const auto splits_for = [&](int64_t blocks) { return std::clamp<int64_t>(device.wanted_blocks / blocks, 1, most); };
@@ -81,8 +83,7 @@ inline DecodePlan plan_decode(const DecodeOperands& o) {
   if (plan.tensor && !prefix && splits > 1) {
     int64_t power = 1;
     while (2 * power <= std::min(splits, device.cluster_limit)) power *= 2;
-    // More splits than a cluster holds are worth a second kernel only where most multiprocessors would idle.
-    plan.cluster = power > 1 && 2 * power * batches * heads * 2 > std::min(device.wanted_blocks, most * batches * heads);
+    plan.cluster = power > 1 && 2 * power > splits;
     if (plan.cluster) splits = power;
   }
   plan.splits = static_cast<int>(splits);

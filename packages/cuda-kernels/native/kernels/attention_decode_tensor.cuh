@@ -9,10 +9,12 @@
 // running maximum is that of score + log2(scale), so that weights never leave the range of a half, however small the
 // scale.
 //
-// Geometry: block of 4 warps ↔ one split × one key head and up to 8 · kTiles of its queries × one sequence (or one
-// group of sequences with a common prefix); warp ↔ every fourth tile of 16 · kDepth keys, with a softmax and a ring
-// of three stages of its own. Two blocks fit a multiprocessor: eight warps with two stages of 8 KiB on the way keep
-// 128 KiB in flight, three times what latency times bandwidth asks for.
+// Geometry: block of 4 to 8 warps ↔ one split × one key head and up to 8 · kTiles of its queries × one sequence (or one
+// group of sequences with a common prefix); the warps take tiles of 16 · kDepth keys in turn, each with a softmax and a
+// ring of two or three stages of its own. Two blocks fit a multiprocessor and keep about 96 KiB on the way, more than
+// twice what latency times bandwidth asks for.
+// The running maximum need not be the maximum: any reference near it serves. It is brought up to date only when a score
+// exceeds it by more than kMaximumSlack, so most tiles need neither shuffles nor a rescaling.
 // The warps are merged in shared memory, the splits through the shared memory of the cluster (or by
 // attention_decode_merge_kernel where there are more splits than a cluster has blocks).
 
@@ -26,7 +28,11 @@
 
 namespace limen {
 
-inline constexpr int kTensorWarps = 4;
+// Warps of a block, two of which fit a multiprocessor by registers and by shared memory.
+template <typename Format, int kHead, int kTiles>
+inline constexpr int kTensorWarps = kHead > 128 ? 4 : kTiles > 1 || Format::kBits == 16 ? 6 : 8;
+// A weight may exceed one by as many powers of two before the running maximum is brought up to date.
+inline constexpr float kMaximumSlack = 8.0f;
 inline constexpr float kLeastScale = 1e-30f;  // stands for 0, whose logarithm would be −∞
 
 // What a warp keeps of the queries in its columns. Lane 4·g + t: columns 2t and 2t + 1 of each tile.
@@ -37,7 +43,7 @@ struct DecodeState {
 };
 
 // Shared memory of the merge, over that of the rings. Rows have four floats of padding to stay on sixteen bytes.
-template <int kHead>
+template <int kHead, int kWarps>
 struct MergeMemory {
   static constexpr int kPitch = kHead + 4;
   float* sums;    // [warps][columns][kPitch]
@@ -48,13 +54,13 @@ struct MergeMemory {
 
   __device__ MergeMemory(float* shared, int columns, int splits) {
     sums = shared;
-    merged = sums + kTensorWarps * columns * kPitch;
+    merged = sums + kWarps * columns * kPitch;
     facts = merged + columns * kPitch;
     factors = facts + 2 * columns;
-    inverse = factors + 2 * max(splits, kTensorWarps) * columns;
+    inverse = factors + 2 * max(splits, kWarps) * columns;
   }
   static size_t bytes(int64_t columns, int splits) {
-    return sizeof(float) * columns * ((kTensorWarps + 1) * kPitch + 3 + 2 * std::max(splits, kTensorWarps));
+    return sizeof(float) * columns * ((kWarps + 1) * kPitch + 3 + 2 * std::max(splits, kWarps));
   }
 };
 
@@ -77,8 +83,9 @@ template <typename Format, int kHead, int kTiles>
 __device__ __forceinline__ void merge_and_store(const DecodeArguments& a, DecodeState<kTiles, kHead>& state, int first_column,
                                                 int columns, int key_head, float* shared) {
   using Shape = DecodeShape<Format, kHead>;
-  using Memory = MergeMemory<kHead>;
-  constexpr int kPitch = Memory::kPitch, kThreads = 32 * kTensorWarps;
+  constexpr int kWarps = kTensorWarps<Format, kHead, kTiles>, kThreads = 32 * kWarps;
+  using Memory = MergeMemory<kHead, kWarps>;
+  constexpr int kPitch = Memory::kPitch;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
   const Memory memory(shared, columns, a.launch_splits);
 #pragma unroll
@@ -107,12 +114,12 @@ __device__ __forceinline__ void merge_and_store(const DecodeArguments& a, Decode
       }
     }
   }
-  __syncthreads();  // the four warps' sums are in place
+  __syncthreads();  // every warp's sums are in place
   const bool alone = a.launch_splits == 1 && a.splits == 1;
   const int split = a.first_split + blockIdx.x;
   for (int column = threadIdx.x; column < columns; column += kThreads) {
     const float* const row = memory.sums + column * kPitch;
-    const float2 fact = common_factors(row + kHead, row + kHead + 1, columns * kPitch, kTensorWarps,
+    const float2 fact = common_factors(row + kHead, row + kHead + 1, columns * kPitch, kWarps,
                                        memory.factors + column, columns);
     memory.facts[2 * column] = fact.x;
     memory.facts[2 * column + 1] = fact.y;
@@ -128,7 +135,7 @@ __device__ __forceinline__ void merge_and_store(const DecodeArguments& a, Decode
     if (d >= a.head_size) continue;
     float4 sum = {};
 #pragma unroll
-    for (int w = 0; w < kTensorWarps; ++w) {
+    for (int w = 0; w < kWarps; ++w) {
       const float4 part = *reinterpret_cast<const float4*>(memory.sums + (w * columns + column) * kPitch + d);
       const float keep = memory.factors[w * columns + column];
       sum.x = fmaf(part.x, keep, sum.x), sum.y = fmaf(part.y, keep, sum.y);
@@ -185,7 +192,8 @@ __device__ __forceinline__ void merge_and_store(const DecodeArguments& a, Decode
 }
 
 template <typename Format, int kHead, int kTiles>
-__global__ void __launch_bounds__(32 * kTensorWarps, 2) attention_decode_tensor_kernel(const DecodeArguments a) {
+__global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHead > 128 ? 1 : 2)
+    attention_decode_tensor_kernel(const DecodeArguments a) {
   using Shape = DecodeShape<Format, kHead>;
   using Compute = typename Format::Compute;
   extern __shared__ __align__(128) float shared[];
@@ -196,6 +204,7 @@ __global__ void __launch_bounds__(32 * kTensorWarps, 2) attention_decode_tensor_
   const int key_head = blockIdx.y / chunks, first_column = blockIdx.y % chunks * 8 * kTiles;
   const int columns = min(8 * kTiles, all_columns - first_column);
   wait_for_upstream();
+  let_downstream_start();
 
   // A prefix is read through the row that sees most of it; columns of shorter rows are masked below.
   int batch = blockIdx.z * rows;
@@ -216,7 +225,7 @@ __global__ void __launch_bounds__(32 * kTensorWarps, 2) attention_decode_tensor_
     }
   }
 
-  constexpr int kStride = kTensorWarps * Shape::kKeys;
+  constexpr int kWarps = kTensorWarps<Format, kHead, kTiles>, kStride = kWarps * Shape::kKeys;
   int tile_start = range.first + warp * Shape::kKeys;
   const TileRing<Format, kHead> ring = {a, reinterpret_cast<char*>(shared) + warp * Shape::kRingBytes, batch, key_head,
                                         a.head_size * Format::kBits / 8, a.window > 0 ? a.length_of(batch) - end : 0,
@@ -229,6 +238,9 @@ __global__ void __launch_bounds__(32 * kTensorWarps, 2) attention_decode_tensor_
   }
   if (tile_start < range.last) next = ring.locate(tile_start + (Shape::kStages - 1) * kStride);
 
+  int first_limit = range.last;  // tiles that end before it need no mask
+#pragma unroll
+  for (int tile = 0; tile < kTiles; ++tile) first_limit = min(first_limit, min(limit[tile][0], limit[tile][1]));
   uint32_t q[kTiles][kHead / 16][2];
   float q_sum[kTiles][2] = {};
   load_queries<Format, kHead, kTiles>(a, first_column, columns, key_head, q, q_sum);
@@ -278,8 +290,8 @@ __global__ void __launch_bounds__(32 * kTensorWarps, 2) attention_decode_tensor_
 #pragma unroll
       for (int i = 0; i < 4; ++i) score[0][0][i] += other[i];
     }
-    float2 key_scale[Shape::kDepth][2], value_scale[Shape::kDepth][2];
-    float value_log[Shape::kDepth][2] = {};
+    float2 key_scale[Shape::kDepth][2];
+    float value_log[Shape::kDepth][2] = {}, value_inverse[Shape::kDepth][2], value_lowest[Shape::kDepth][2];
     if constexpr (Format::kScale != ScaleKind::kNone) {
       const auto* const scales = reinterpret_cast<const uint2*>(values + Shape::kKeys * Shape::kRowBytes);
 #pragma unroll
@@ -288,47 +300,66 @@ __global__ void __launch_bounds__(32 * kTensorWarps, 2) attention_decode_tensor_
         for (int half = 0; half < 2; ++half) {
           const uint2 pair = scales[sub * 16 + half * 8 + g];
           key_scale[sub][half] = scale_of<Format>(pair.x);
-          value_scale[sub][half] = scale_of<Format>(pair.y);
-          value_scale[sub][half].x = fmaxf(value_scale[sub][half].x, kLeastScale);
-          value_log[sub][half] = __log2f(value_scale[sub][half].x);
+          const float2 value_scale = scale_of<Format>(pair.y);
+          const float scale = fmaxf(value_scale.x, kLeastScale);
+          value_log[sub][half] = __log2f(scale);
+          value_inverse[sub][half] = __fdividef(1.0f, scale);
+          value_lowest[sub][half] = value_scale.y;
         }
       }
     }
 
     // Scores → weights. Accumulator i: key g + 8 · (i / 2), column 2t + i % 2.
+    const bool ragged = tile_start + Shape::kKeys > first_limit;
+    bool exceeds = false;
 #pragma unroll
     for (int tile = 0; tile < kTiles; ++tile) {
 #pragma unroll
-      for (int c = 0; c < 2; ++c) {
-        float best = state.highest[tile][c];
+      for (int sub = 0; sub < Shape::kDepth; ++sub) {
 #pragma unroll
-        for (int sub = 0; sub < Shape::kDepth; ++sub) {
-#pragma unroll
-          for (int half = 0; half < 2; ++half) {
-            float& value = score[sub][tile][2 * half + c];
-            if constexpr (Format::kScale != ScaleKind::kNone) value *= key_scale[sub][half].x;
-            if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
-              value = fmaf(q_sum[tile][c], key_scale[sub][half].y, value);
-            }
-            value = fmaf(value, factor, value_log[sub][half]);
-            if (tile_start + sub * 16 + half * 8 + g >= limit[tile][c]) value = -INFINITY;
-            best = fmaxf(best, value);
+        for (int i = 0; i < 4; ++i) {
+          const int half = i / 2, c = i % 2;
+          float& value = score[sub][tile][i];
+          if constexpr (Format::kScale != ScaleKind::kNone) value *= key_scale[sub][half].x;
+          if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
+            value = fmaf(q_sum[tile][c], key_scale[sub][half].y, value);
           }
+          value = fmaf(value, factor, value_log[sub][half]);
+          if (ragged && tile_start + sub * 16 + half * 8 + g >= limit[tile][c]) value = -INFINITY;
+          exceeds |= value > state.highest[tile][c] + kMaximumSlack;
         }
+      }
+    }
+    if (__any_sync(kFullWarp, exceeds)) {
 #pragma unroll
-        for (int offset = 4; offset < 32; offset *= 2) best = fmaxf(best, __shfl_xor_sync(kFullWarp, best, offset));
-        const float base = best == -INFINITY ? 0.0f : best;  // nothing seen yet: −∞ − −∞ would be NaN
-        const float keep = exp2f(state.highest[tile][c] - base);
-        state.highest[tile][c] = best;
-        state.total[tile][c] *= keep;
-        state.lowest[tile][c] *= keep;
-        if (__any_sync(kFullWarp, keep != 1.0f)) {  // maxima settle after a few tiles
+      for (int tile = 0; tile < kTiles; ++tile) {
+#pragma unroll
+        for (int c = 0; c < 2; ++c) {
+          float best = state.highest[tile][c];
+#pragma unroll
+          for (int sub = 0; sub < Shape::kDepth; ++sub) {
+            best = fmaxf(best, fmaxf(score[sub][tile][c], score[sub][tile][2 + c]));
+          }
+#pragma unroll
+          for (int offset = 4; offset < 32; offset *= 2) best = fmaxf(best, __shfl_xor_sync(kFullWarp, best, offset));
+          // Nothing seen yet: −∞ − −∞ would be NaN.
+          const float keep = best == -INFINITY ? 1.0f : exp2f(state.highest[tile][c] - best);
+          state.highest[tile][c] = best;
+          state.total[tile][c] *= keep;
+          state.lowest[tile][c] *= keep;
 #pragma unroll
           for (int m = 0; m < kHead / 16; ++m) {
             state.sum[tile][m][c] *= keep;
             state.sum[tile][m][2 + c] *= keep;
           }
         }
+      }
+    }
+#pragma unroll
+    for (int tile = 0; tile < kTiles; ++tile) {
+#pragma unroll
+      for (int c = 0; c < 2; ++c) {
+        const float base = state.highest[tile][c] == -INFINITY ? 0.0f : state.highest[tile][c];
 #pragma unroll
         for (int sub = 0; sub < Shape::kDepth; ++sub) {
 #pragma unroll
@@ -338,10 +369,10 @@ __global__ void __launch_bounds__(32 * kTensorWarps, 2) attention_decode_tensor_
             if constexpr (Format::kScale == ScaleKind::kNone) {
               state.total[tile][c] += weight;
             } else {
-              const float plain = __fdividef(weight, value_scale[sub][half].x);
+              const float plain = weight * value_inverse[sub][half];
               state.total[tile][c] += plain;
               if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
-                state.lowest[tile][c] = fmaf(plain, value_scale[sub][half].y, state.lowest[tile][c]);
+                state.lowest[tile][c] = fmaf(plain, value_lowest[sub][half], state.lowest[tile][c]);
               }
             }
           }
@@ -382,7 +413,6 @@ __global__ void __launch_bounds__(32 * kTensorWarps, 2) attention_decode_tensor_
       }
     }
   }
-  let_downstream_start();
   __syncthreads();  // the rings have served: their memory takes the sums
   merge_and_store<Format, kHead, kTiles>(a, state, first_column, columns, key_head, shared);
 }
@@ -392,13 +422,14 @@ void launch_decode_tensor_for(const DecodeArguments& arguments, cudaStream_t str
   const int rows = arguments.part == DecodePart::kPrefix ? arguments.rows : 1;
   const int columns = arguments.heads / arguments.key_heads * rows;
   const bool cluster = arguments.launch_splits > 1 && arguments.partial == nullptr;
+  constexpr int kWarps = kTensorWarps<Format, kHead, kTiles>;
   Launch launch;
-  launch.block = dim3(32 * kTensorWarps);
+  launch.block = dim3(32 * kWarps);
   launch.grid = dim3(arguments.launch_splits, static_cast<unsigned>(arguments.key_heads * ceil_div(columns, 8 * kTiles)),
                      arguments.batches / rows);
   launch.shared_bytes =
-      std::max<size_t>(kTensorWarps * DecodeShape<Format, kHead>::kRingBytes,
-                       MergeMemory<kHead>::bytes(std::min<int64_t>(columns, 8 * kTiles), arguments.launch_splits));
+      std::max<size_t>(kWarps * DecodeShape<Format, kHead>::kRingBytes,
+                       MergeMemory<kHead, kWarps>::bytes(std::min<int64_t>(columns, 8 * kTiles), arguments.launch_splits));
   launch.stream = stream;
   launch.overlap = true;
   launch.cluster = cluster ? arguments.launch_splits : 1;

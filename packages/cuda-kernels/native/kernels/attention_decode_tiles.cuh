@@ -22,13 +22,13 @@ struct DecodeShape {
   static constexpr int kValueChunks = kRowBytes / (8 * kValueBytes);
   static constexpr int kValueWords = kValueBytes / 4;
   static constexpr int kValueElements = kValueWords * kPerWord<Format>;
-  // A stage holds about 8 KiB, whatever the format: sixteen keys and values of 128 bf16, up to 64 smaller ones.
-  static constexpr int kWanted = 8192 / (32 * kRowBytes);
+  // A stage holds 8 KiB of 16-bit vectors or 4 KiB of smaller ones, so that warps have their fill of either.
+  static constexpr int kWanted = (Format::kBits == 16 ? 8192 : 4096) / (32 * kRowBytes);
   static constexpr int kDepth = kWanted < 1 ? 1 : kWanted > 4 ? 4 : kWanted;  // tiles of sixteen keys in a stage
   static constexpr int kKeys = 16 * kDepth;
   static constexpr int kScaleBytes = Format::kScale == ScaleKind::kNone ? 0 : 8 * kKeys;
   static constexpr int kStageBytes = 2 * kKeys * kRowBytes + kScaleBytes;
-  static constexpr int kStages = 3;
+  static constexpr int kStages = Format::kBits == 16 ? 2 : 3;
   static constexpr int kRingBytes = kStages * kStageBytes;  // of one warp
 };
 

@@ -111,6 +111,7 @@ __global__ void __launch_bounds__(kAppendThreads)
     kv_append_kernel(const AppendArguments a, const __grid_constant__ RotaryFrequencies frequencies) {
   __shared__ float cosines[kMaxRotaryPairs], sines[kMaxRotaryPairs];
   wait_for_upstream();
+  let_downstream_start();
   const int64_t token = blockIdx.x, batch = token / a.tokens, t = token % a.tokens;
   const int vector = static_cast<int>(blockIdx.y) * (kAppendThreads / a.lanes) + static_cast<int>(threadIdx.x) / a.lanes;
   const int first = static_cast<int>(threadIdx.x) % a.lanes * 8;
@@ -121,6 +122,13 @@ __global__ void __launch_bounds__(kAppendThreads)
   T* const source = static_cast<T*>(from.data) + batch * from.batch + t * from.token + head * from.head;
   const bool turned = a.rotary != Rotary::kNone && present && (is_q || is_k);
 
+  // What is read from memory is asked for at once; the angles are made meanwhile.
+  const int position = a.positions[token];
+  const int place = position / a.page_size;
+  bool stored = present && !is_q && position >= 0 && place < a.pages_per_sequence;
+  const int page = stored ? a.page_table[batch * a.pages_per_sequence + place] : -1;
+  stored = stored && page >= 0 && page < a.pages;
+  const int slot = stored ? position % a.page_size : 0;
   float x[8] = {}, partner[8] = {};
   if (present) load_channels<T, kVector>(source, first, a.head_size, x);
   if (turned && a.rotary == Rotary::kHalf) load_partners<T, kVector>(source, frequencies.pairs, first, partner);
@@ -142,12 +150,6 @@ __global__ void __launch_bounds__(kAppendThreads)
     }
   }
 
-  const int position = a.positions[token];
-  const int place = position / a.page_size;
-  bool stored = present && !is_q && position >= 0 && place < a.pages_per_sequence;
-  const int page = stored ? a.page_table[batch * a.pages_per_sequence + place] : -1;
-  stored = stored && page >= 0 && page < a.pages;
-  const int slot = stored ? position % a.page_size : 0;
   Scales scales = {};
   if constexpr (has_scales(kFormat)) {
     Range<kFormat> range;

@@ -8,8 +8,8 @@
 // y         [M, N]   as x            contiguous
 //
 // Four ways, by rows and alignment:
-//   matvec    M ≤ 8 of f32, M ≤ 2 of 16-bit types, and M ≤ 8 of anything unaligned   linear_matvec.cuh
-//   few rows  M ≤ 32 of 16-bit types: tensor cores fed straight from memory          linear_few_rows.cuh
+//   stream    M ≤ 32 of 16-bit types: tensor cores fed from a ring in shared memory  linear_stream.cuh
+//   matvec    M ≤ 8 of f32 and of anything unaligned                                 linear_matvec.cuh
 //   cuBLASLt  more rows, aligned operands, library present                           core/cublaslt.h
 //   tiles     everything else                                                        linear_gemm.cuh
 // attributes: activation, constantWeight (the weight may be read before earlier kernels have ended)
@@ -21,9 +21,9 @@
 #include "core/cublaslt.h"
 #include "core/dtype_dispatch.h"
 #include "core/op_registry.h"
-#include "kernels/linear_few_rows.cuh"
 #include "kernels/linear_gemm.cuh"
 #include "kernels/linear_matvec.cuh"
+#include "kernels/linear_stream.cuh"
 
 namespace limen {
 namespace {
@@ -45,13 +45,12 @@ Shape shape_of(const OpCall& call) {
   return {rows, weight.shape[0], length, x.dtype, static_cast<Activation>(call.integer(0))};
 }
 
-constexpr int64_t kMatvecRows = 2;  // beyond it plain arithmetic on 16-bit weights falls behind the memory
 constexpr int64_t kMatvecRowsMost = 8;
 
 // Whether cuBLASLt is worth asking, from shapes alone, so that the workspace query and the launch agree.
 bool prefers_cublaslt(const Shape& shape) {
   const int64_t width = 16 / static_cast<int64_t>(size_of(shape.dtype));
-  const int64_t own_rows = shape.dtype == DType::kF32 ? kMatvecRowsMost : kFewRowsMost;
+  const int64_t own_rows = shape.dtype == DType::kF32 ? kMatvecRowsMost : kStreamRowsMost;
   return shape.rows > own_rows && shape.length % width == 0 && shape.columns % width == 0 &&
          cublaslt_available();
 }
@@ -134,14 +133,15 @@ void launch_typed(const OpCall& call, const Shape& shape, cudaStream_t stream) {
   ProjectionInput<T, T> in = {x, weight, shape.length};
   in.constant_weight = call.flag(1);
   if constexpr (sizeof(T) == 2) {
-    if (aligned && shape.rows > kMatvecRows && shape.rows <= kFewRowsMost) {
-      return launch_few_rows<T, T, false>(in, out, stream);
+    if (aligned && shape.rows <= kStreamRowsMost) {
+      return launch_stream<T, T, false>(in, out, stream);
     }
   }
   if (shape.rows <= kMatvecRowsMost) {
-    constexpr int kMost = sizeof(T) == 4 ? kMatvecRowsMost : kMatvecRows;
-    return aligned ? launch_matvec<T, T, true, false, kMost>(in, out, stream)
-                   : launch_matvec<T, T, false, false, kMatvecRowsMost>(in, out, stream);
+    if constexpr (sizeof(T) == 4) {
+      if (aligned) return launch_matvec<T, T, true, false, kMatvecRowsMost>(in, out, stream);
+    }
+    return launch_matvec<T, T, false, false, kMatvecRowsMost>(in, out, stream);
   }
   const bool all_aligned = aligned && is_aligned16(out.y) && is_aligned16(out.bias) && is_aligned16(out.residual);
   if (all_aligned && prefers_cublaslt(shape) && launch_with_cublaslt<T>(call, shape, stream)) return;

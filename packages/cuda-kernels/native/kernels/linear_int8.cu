@@ -9,16 +9,16 @@
 // y         [M, N]  as x            contiguous
 //
 // Bytes become floats on the way into the arithmetic (int8.cuh) and the scale is applied once, to the finished sum.
-// Three ways: linear_few_rows.cuh (f16 and bf16, M ≤ 32: half the bytes of linear at the same share of the memory
+// Three ways: linear_stream.cuh (f16 and bf16, M ≤ 32: half the bytes of linear at the same share of the memory
 // speed), linear_matvec.cuh (M ≤ 8 of everything else), linear_gemm.cuh (more rows; bytes are widened on the way into
 // shared memory, so no widened copy of the weight exists anywhere). No workspace.
 
 #include "core/dtype_dispatch.h"
 #include "core/op_registry.h"
 #include "device/int8.cuh"
-#include "kernels/linear_few_rows.cuh"
 #include "kernels/linear_gemm.cuh"
 #include "kernels/linear_matvec.cuh"
+#include "kernels/linear_stream.cuh"
 
 namespace limen {
 namespace {
@@ -85,7 +85,7 @@ void launch_typed(const OpCall& call) {
   ProjectionInput<T, int8_t> in = {x, weight, length};
   in.constant_weight = call.flag(1);
   if constexpr (sizeof(T) == 2) {
-    if (aligned && rows <= kFewRowsMost) return launch_few_rows<T, int8_t, false>(in, out, stream);
+    if (aligned && rows <= kStreamRowsMost) return launch_stream<T, int8_t, false>(in, out, stream);
   }
   if (rows <= kMatvecRowsMost) {
     if constexpr (sizeof(T) == 4) {

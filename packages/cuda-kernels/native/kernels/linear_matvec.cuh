@@ -1,5 +1,5 @@
 // Matrix times one to eight vectors at the speed of memory, on plain arithmetic units. Shared by linear, norm_linear and
-// their int8 forms; more rows of 16-bit values go to linear_few_rows.cuh, which uses tensor cores.
+// their int8 forms; more rows of 16-bit values go to linear_stream.cuh, which uses tensor cores.
 //
 // A norm before the product costs nothing: Σ w·(x·r·n) = r · Σ w·(x·n), and the sum of squares that r is made of is
 // gathered from the same x on the way.

@@ -8,14 +8,14 @@
 // y           [M, N], [M, F]  as x            contiguous
 // attributes: epsilon, gated, constantWeight (the weight may be read before earlier kernels have ended)
 //
-// The norm is folded into the product (linear_matvec.cuh): its row factor multiplies the finished sum. Up to two rows
-// of 16-bit values (eight of f32, or unaligned ones) run on plain arithmetic units, up to 32 on tensor cores; more rows
-// are taken in turns, and read the weight as often. No workspace.
+// The norm is folded into the product (linear_stream.cuh): its row factor multiplies the finished sum. Up to 32 rows of
+// 16-bit values run on tensor cores, up to eight of f32 (or unaligned ones) on plain arithmetic units; more rows are
+// taken in turns, and read the weight as often. No workspace.
 
 #include "core/dtype_dispatch.h"
 #include "core/op_registry.h"
-#include "kernels/linear_few_rows.cuh"
 #include "kernels/linear_matvec.cuh"
+#include "kernels/linear_stream.cuh"
 
 namespace limen {
 namespace {
@@ -35,23 +35,24 @@ void launch_typed(const OpCall& call) {
   ProjectionInput<T, T> in = {x_view.as<T>(), weight_view.as<T>(), length, call.tensor(kNormWeight).as<T>(),
                               static_cast<float>(call.number(0)), gated, call.flag(2)};
   const bool aligned = is_vector_multiple<T>(length) && is_aligned16(in.x) && is_aligned16(in.weight) && is_aligned16(in.norm);
-  const bool tensor_cores = sizeof(T) == 2 && aligned && rows > 2;
-  const int64_t most = tensor_cores ? kFewRowsMost : sizeof(T) == 4 || !aligned ? 8 : 2;
+  const bool tensor_cores = sizeof(T) == 2 && aligned;
+  const int64_t most = tensor_cores ? kStreamRowsMost : 8;
   for (int64_t done = 0; done < rows; done += most) {
     const auto out = make_projection<T>(call.tensor(kY).as<T>() + done * columns, call.tensor(kBias).data, nullptr, nullptr,
                                         std::min(most, rows - done), columns, Activation::kNone);
     in.x = x_view.as<T>() + done * length;
     if constexpr (sizeof(T) == 2) {
       if (tensor_cores) {
-        launch_few_rows<T, T, true>(in, out, stream);
+        launch_stream<T, T, true>(in, out, stream);
+        continue;
+      }
+    } else {
+      if (aligned) {
+        launch_matvec<T, T, true, true, 8>(in, out, stream);
         continue;
       }
     }
-    if (aligned) {
-      launch_matvec<T, T, true, true, sizeof(T) == 4 ? 8 : 2>(in, out, stream);
-    } else {
-      launch_matvec<T, T, false, true, 8>(in, out, stream);
-    }
+    launch_matvec<T, T, false, true, 8>(in, out, stream);
   }
 }
 

@@ -13,8 +13,8 @@
 
 #include "core/dtype_dispatch.h"
 #include "core/op_registry.h"
-#include "kernels/linear_few_rows.cuh"
 #include "kernels/linear_matvec.cuh"
+#include "kernels/linear_stream.cuh"
 
 namespace limen {
 namespace {
@@ -35,7 +35,7 @@ void launch_typed(const OpCall& call) {
                                    static_cast<float>(call.number(0)), gated, call.flag(2)};
   const bool aligned = length % 16 == 0 && is_aligned16(in.x) && is_aligned16(in.weight) && is_aligned16(in.norm);
   const bool tensor_cores = sizeof(T) == 2 && aligned;
-  const int64_t most = tensor_cores ? kFewRowsMost : 8;
+  const int64_t most = tensor_cores ? kStreamRowsMost : 8;
   for (int64_t done = 0; done < rows; done += most) {
     const auto out = make_projection<T>(call.tensor(kY).as<T>() + done * columns, call.tensor(kBias).data, nullptr,
                                         call.tensor(kScales).as<float>(), std::min(most, rows - done), columns,
@@ -43,7 +43,7 @@ void launch_typed(const OpCall& call) {
     in.x = x_view.as<T>() + done * length;
     if constexpr (sizeof(T) == 2) {
       if (tensor_cores) {
-        launch_few_rows<T, int8_t, true>(in, out, stream);
+        launch_stream<T, int8_t, true>(in, out, stream);
         continue;
       }
     } else {
