@@ -10,8 +10,9 @@
 // product); the warps split K in units of 256 bytes, taken in turns. x's rows are the 8-wide side, kTiles times.
 // Every warp copies its units in the background (cp.async) into a ring of three 4 KiB stages of its own and goes on from
 // tile to tile without draining it: 64 KiB on the way on every multiprocessor. A block takes 96 KiB of shared memory,
-// so the next kernel's block fits beside it, fills its own ring while this one works, and has weights at hand the
-// moment its x is complete (programmatic dependent launch).
+// so the next kernel's block fits beside it (programmatic dependent launch): it fills its own ring, asks for its first
+// tiles to be brought into L2, and has weights at hand the moment its x is complete. It is let in at once; letting it in
+// when the last copy is on its way costs more, because a launch takes longer than the end of a kernel.
 //
 // With k permuted alike for both operands a lane's share of a fragment is sixteen contiguous bytes (see mma.cuh). The
 // chunks of odd rows are swapped in shared memory, so that the fragments of eight rows meet no bank twice.
@@ -94,13 +95,34 @@ __device__ __forceinline__ void fetch_unit(const ProjectionInput<T, W>& in, int6
   }
 }
 
-template <typename T, typename W, int kTiles, bool kNormed>
+// Asks for the block's first two tiles to be brought into L2, without waiting for anything.
+template <typename T, typename W>
+__device__ __forceinline__ void prefetch_tiles(const ProjectionInput<T, W>& in, int64_t columns, int64_t tiles) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  constexpr int64_t kMostBytes = 8192;  // of a row: more than a few megabytes in all would crowd L2
+  if (threadIdx.x >= 32) return;
+  const int row = threadIdx.x % 16;
+  const int64_t tile = blockIdx.x + (threadIdx.x / 16) * static_cast<int64_t>(gridDim.x);
+  if (tile >= tiles) return;
+  const int64_t column0 = tile * (in.gated ? 8 : 16);
+  const int64_t source = in.gated ? min(column0 + row % 8, columns - 1) + (row < 8 ? 0 : columns)
+                                  : min(column0 + row, columns - 1);
+  const int64_t row_bytes = in.length * static_cast<int64_t>(sizeof(W));
+  const auto bytes = static_cast<uint32_t>(min(row_bytes, kMostBytes));
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(reinterpret_cast<const char*>(in.weight) + source * row_bytes),
+               "r"(bytes));
+#endif
+}
+
+// kHeld: one tile of x, and so little of it for each warp that it stays in registers.
+template <typename T, typename W, int kTiles, bool kNormed, bool kHeld>
 __global__ void __launch_bounds__(32 * kStreamWarps, 2)
     linear_stream_kernel(const ProjectionInput<T, W> in, const Projection<T> out) {
   constexpr int kLane = kVectorWidth<W>;             // weights of one lane in one chunk: 8, or 16 of i8
   constexpr int kParts = kLane / 8;                  // 16-byte loads of x that match it
   constexpr int kUnit = kStreamUnitBytes / sizeof(W);  // k covered by a unit
   constexpr int kRows = 8 * kTiles;
+  constexpr int kHeldUnits = kHeld ? 4 / kParts : 1;  // units of x in registers
   extern __shared__ __align__(128) char ring[];
   __shared__ float partial[2][kStreamWarps][kRows][16 + 1];
   __shared__ float partial_squares[kStreamWarps][kRows];
@@ -115,110 +137,138 @@ __global__ void __launch_bounds__(32 * kStreamWarps, 2)
   if (!in.constant_weight) wait_for_upstream();
   StreamCursor ahead = {blockIdx.x, warp};
   // Warps beyond the last unit have nothing to fetch; they still take part in the sums.
-  const bool busy = warp < units;
+  if (warp >= units) ahead.tile = tiles;
 #pragma unroll
   for (int stage = 0; stage < kStreamStages - 1; ++stage) {
-    if (busy && ahead.tile < tiles) {
+    if (ahead.tile < tiles) {
       fetch_unit(in, columns, ahead, stages + stage * kStreamStageBytes);
       ahead.advance(units, warp);
     }
     commit_copies();
   }
   let_downstream_start();
-  if (in.constant_weight) wait_for_upstream();  // the first weights are on their way before the producer of x is done
+  if (in.constant_weight) {
+    prefetch_tiles(in, columns, tiles);
+    wait_for_upstream();  // the first weights are on their way before the producer of x is done
+  }
 
   const T* rows[kTiles];
 #pragma unroll
   for (int tile = 0; tile < kTiles; ++tile) rows[tile] = in.x + min(int64_t{tile} * 8 + g, out.rows - 1) * length;
   float squares[kTiles] = {};
-  int used = 0, buffer = 0;
-  for (int64_t tile_index = blockIdx.x; tile_index < tiles; tile_index += gridDim.x, buffer ^= 1) {
-    const bool first_tile = tile_index == blockIdx.x;
-    float sum[kTiles][4] = {}, other[kTiles][4] = {};
-    for (int unit = warp; unit < units; unit += kStreamWarps) {
-      // One tile of x fits registers: its loads go out before the wait for the weights.
-      const auto load_x = [&](int chunk, int part, int tile) {
-        const int64_t k = static_cast<int64_t>(unit) * kUnit + (chunk * 4 + t) * kLane + part * 8;
-        return k < length ? load16_raw(rows[tile] + k) : make_uint4(0, 0, 0, 0);
-      };
-      const auto load_norm = [&](int chunk, int part) {
-        const int64_t k = static_cast<int64_t>(unit) * kUnit + (chunk * 4 + t) * kLane + part * 8;
-        return k < length ? load16_raw(in.norm + k) : make_uint4(0, 0, 0, 0);
-      };
-      const auto normed = [&](const uint4& v, const uint4& norm, int tile) {
-        if (first_tile) squares[tile] = sum_of_squares<T>(v, squares[tile]);
-        return multiply_pairs<T>(v, norm);
-      };
-      constexpr bool kEarly = kTiles == 1;
-      uint4 early[kEarly ? 4 * kParts : 1];
-      if constexpr (kEarly) {
+  const auto load = [&](const T* row, int unit, int chunk, int part) {
+    const int64_t k = static_cast<int64_t>(unit) * kUnit + (chunk * 4 + t) * kLane + part * 8;
+    return k < length ? load16_raw(row + k) : make_uint4(0, 0, 0, 0);
+  };
+  const auto normed = [&](const uint4& v, const uint4& norm, int tile, bool count) {
+    if (count) squares[tile] = sum_of_squares<T>(v, squares[tile]);
+    return multiply_pairs<T>(v, norm);
+  };
+  uint4 held[kHeldUnits][4 * kParts];
+  if constexpr (kHeld) {
 #pragma unroll
-        for (int i = 0; i < 4 * kParts; ++i) early[i] = load_x(i / kParts, i % kParts, 0);
-        if constexpr (kNormed) {
+    for (int i = 0; i < kHeldUnits; ++i) {
 #pragma unroll
-          for (int i = 0; i < 4 * kParts; ++i) early[i] = normed(early[i], load_norm(i / kParts, i % kParts), 0);
-        }
-      }
-      wait_for_copies<kStreamStages - 2>();
-      __syncwarp();  // this stage is filled for all lanes, and nobody still reads the one before
-      if (ahead.tile < tiles) {
-        fetch_unit(in, columns, ahead, stages + (used == 0 ? kStreamStages - 1 : used - 1) * kStreamStageBytes);
-        ahead.advance(units, warp);
-      }
-      commit_copies();
-      const char* const stage = stages + used * kStreamStageBytes;
-      used = used + 1 == kStreamStages ? 0 : used + 1;
+      for (int j = 0; j < 4 * kParts; ++j) held[i][j] = load(rows[0], warp + i * kStreamWarps, j / kParts, j % kParts);
+    }
+    if constexpr (kNormed) {
 #pragma unroll
-      for (int chunk = 0; chunk < 4; ++chunk) {
-        const int place = (chunk * 4 + t ^ (g & 1) << 2) * 16;  // rows g and g + 8 are odd or even together
-        const uint4 upper = *reinterpret_cast<const uint4*>(stage + g * kStreamUnitBytes + place);
-        const uint4 lower = *reinterpret_cast<const uint4*>(stage + (g + 8) * kStreamUnitBytes + place);
-        const uint32_t up[4] = {upper.x, upper.y, upper.z, upper.w}, low[4] = {lower.x, lower.y, lower.z, lower.w};
+      for (int i = 0; i < kHeldUnits; ++i) {
 #pragma unroll
-        for (int part = 0; part < kParts; ++part) {
-          uint32_t a[4], b[4];  // eight weights of each row, as four words
-#pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            if constexpr (std::is_same_v<W, int8_t>) {
-              if (i % 2 == 0) {
-                unpack_int8x4_pairs<T>(up[part * 2 + i / 2], a[i], a[i + 1]);
-                unpack_int8x4_pairs<T>(low[part * 2 + i / 2], b[i], b[i + 1]);
-              }
-            } else {
-              a[i] = up[i];
-              b[i] = low[i];
-            }
-          }
-          uint4 norm = {};
-          if constexpr (kNormed && !kEarly) norm = load_norm(chunk, part);
-#pragma unroll
-          for (int tile = 0; tile < kTiles; ++tile) {
-            uint4 v;
-            if constexpr (kEarly) {
-              v = early[chunk * kParts + part];
-            } else {
-              v = load_x(chunk, part, tile);
-              if constexpr (kNormed) v = normed(v, norm, tile);
-            }
-            // Two sums side by side: a product need not wait for the one before.
-            mma_16x8x16<T>(sum[tile], a[0], b[0], a[1], b[1], v.x, v.y);
-            mma_16x8x16<T>(other[tile], a[2], b[2], a[3], b[3], v.z, v.w);
-          }
+        for (int j = 0; j < 4 * kParts; ++j) {
+          held[i][j] = normed(held[i][j], load(in.norm, warp + i * kStreamWarps, j / kParts, j % kParts), 0, true);
         }
       }
     }
+  }
+  int used = 0, buffer = 0;
+  float sum[kTiles][4], other[kTiles][4];  // side by side: a product need not wait for the one before
+
+  // Works on the next stage of the ring; `x_of(chunk, part, tile)` gives the fragments of x that match it.
+  const auto multiply_stage = [&](auto&& x_of) {
+    wait_for_copies<kStreamStages - 2>();
+    __syncwarp();  // this stage is filled for all lanes, and nobody still reads the one before
+    if (ahead.tile < tiles) {
+      fetch_unit(in, columns, ahead, stages + (used == 0 ? kStreamStages - 1 : used - 1) * kStreamStageBytes);
+      ahead.advance(units, warp);
+    }
+    commit_copies();
+    const char* const stage = stages + used * kStreamStageBytes;
+    used = used + 1 == kStreamStages ? 0 : used + 1;
+#pragma unroll
+    for (int chunk = 0; chunk < 4; ++chunk) {
+      const int place = (chunk * 4 + t ^ (g & 1) << 2) * 16;  // rows g and g + 8 are odd or even together
+      const uint4 upper = *reinterpret_cast<const uint4*>(stage + g * kStreamUnitBytes + place);
+      const uint4 lower = *reinterpret_cast<const uint4*>(stage + (g + 8) * kStreamUnitBytes + place);
+      const uint32_t up[4] = {upper.x, upper.y, upper.z, upper.w}, low[4] = {lower.x, lower.y, lower.z, lower.w};
+#pragma unroll
+      for (int part = 0; part < kParts; ++part) {
+        uint32_t a[4], b[4];  // eight weights of each row, as four words
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          if constexpr (std::is_same_v<W, int8_t>) {
+            if (i % 2 == 0) {
+              unpack_int8x4_pairs<T>(up[part * 2 + i / 2], a[i], a[i + 1]);
+              unpack_int8x4_pairs<T>(low[part * 2 + i / 2], b[i], b[i + 1]);
+            }
+          } else {
+            a[i] = up[i];
+            b[i] = low[i];
+          }
+        }
+#pragma unroll
+        for (int tile = 0; tile < kTiles; ++tile) {
+          const uint4 v = x_of(chunk, part, tile);
+          mma_16x8x16<T>(sum[tile], a[0], b[0], a[1], b[1], v.x, v.y);
+          mma_16x8x16<T>(other[tile], a[2], b[2], a[3], b[3], v.z, v.w);
+        }
+      }
+    }
+  };
+
+  for (int64_t tile_index = blockIdx.x; tile_index < tiles; tile_index += gridDim.x, buffer ^= 1) {
+    const bool first_tile = tile_index == blockIdx.x;
 #pragma unroll
     for (int tile = 0; tile < kTiles; ++tile) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) sum[tile][i] += other[tile][i];
+      for (int i = 0; i < 4; ++i) sum[tile][i] = other[tile][i] = 0.0f;
+    }
+    if constexpr (kHeld) {
+#pragma unroll
+      for (int i = 0; i < kHeldUnits; ++i) {
+        if (warp + i * kStreamWarps < units) {
+          multiply_stage([&](int chunk, int part, int) { return held[i][chunk * kParts + part]; });
+        }
+      }
+    } else {
+      for (int unit = warp; unit < units; unit += kStreamWarps) {
+        // One tile of x fits registers for a while: its loads go out before the wait for the weights.
+        constexpr bool kEarly = kTiles == 1;
+        uint4 early[kEarly ? 4 * kParts : 1];
+        if constexpr (kEarly) {
+#pragma unroll
+          for (int i = 0; i < 4 * kParts; ++i) {
+            early[i] = load(rows[0], unit, i / kParts, i % kParts);
+            if constexpr (kNormed) {
+              early[i] = normed(early[i], load(in.norm, unit, i / kParts, i % kParts), 0, first_tile);
+            }
+          }
+        }
+        multiply_stage([&](int chunk, int part, int tile) {
+          if constexpr (kEarly) return early[chunk * kParts + part];
+          const uint4 v = load(rows[tile], unit, chunk, part);
+          if constexpr (kNormed) return normed(v, load(in.norm, unit, chunk, part), tile, first_tile);
+          return v;
+        });
+      }
     }
 #pragma unroll
     for (int tile = 0; tile < kTiles; ++tile) {
       float(*const mine)[16 + 1] = partial[buffer][warp] + tile * 8;
-      mine[t * 2][g] = sum[tile][0];
-      mine[t * 2 + 1][g] = sum[tile][1];
-      mine[t * 2][g + 8] = sum[tile][2];
-      mine[t * 2 + 1][g + 8] = sum[tile][3];
+      mine[t * 2][g] = sum[tile][0] + other[tile][0];
+      mine[t * 2 + 1][g] = sum[tile][1] + other[tile][1];
+      mine[t * 2][g + 8] = sum[tile][2] + other[tile][2];
+      mine[t * 2 + 1][g + 8] = sum[tile][3] + other[tile][3];
       if constexpr (kNormed) {
         if (first_tile) {
           const float square = warp_sum<4>(squares[tile]);
@@ -268,11 +318,13 @@ void launch_stream(const ProjectionInput<T, W>& in, const Projection<T>& out, cu
   launch.stream = stream;
   launch.overlap = true;
   if (out.rows <= 8) {
-    launch_kernel(launch, linear_stream_kernel<T, W, 1, kNormed>, in, out);
+    // The eight warps hold 4096 16-bit values of a row between them.
+    if (in.length <= 4096) return launch_kernel(launch, linear_stream_kernel<T, W, 1, kNormed, true>, in, out);
+    launch_kernel(launch, linear_stream_kernel<T, W, 1, kNormed, false>, in, out);
   } else if (out.rows <= 16) {
-    launch_kernel(launch, linear_stream_kernel<T, W, 2, kNormed>, in, out);
+    launch_kernel(launch, linear_stream_kernel<T, W, 2, kNormed, false>, in, out);
   } else {
-    launch_kernel(launch, linear_stream_kernel<T, W, 4, kNormed>, in, out);
+    launch_kernel(launch, linear_stream_kernel<T, W, 4, kNormed, false>, in, out);
   }
 }
 
