@@ -38,7 +38,7 @@ const modelRows = [
 /** @type {Rows} */
 const cacheRows = [
   [
-    /^kv-attention-time\/([\w.-]+)\/(\w+)\/b(\d+)\/c(\d+)$/,
+    /^kv-attention-time\/([\w.-]+)\/(\w+)\/b(\d+)\/c(\d+)(?:\/hnd)?$/,
     (/** @type {string[]} */ m) =>
       `decode attention of a layer of ${m[1]}, ${m[2]} pages, ${m[3]} sequences of ${m[4]} tokens`,
   ],
