@@ -10,9 +10,8 @@
 // product); the warps split K in units of 256 bytes, taken in turns. x's rows are the 8-wide side, kTiles times.
 // Every warp copies its units in the background (cp.async) into a ring of three 4 KiB stages of its own and goes on from
 // tile to tile without draining it: 64 KiB on the way on every multiprocessor. A block takes 96 KiB of shared memory,
-// so the next kernel's block fits beside it (programmatic dependent launch): it fills its own ring, asks for its first
-// tiles to be brought into L2, and has weights at hand the moment its x is complete. It is let in at once; letting it in
-// when the last copy is on its way costs more, because a launch takes longer than the end of a kernel.
+// so the next kernel's block fits beside it (programmatic dependent launch). It is let in when the last copy of this one
+// is on its way, and fills its own ring while this one adds up, stores and ends.
 //
 // With k permuted alike for both operands a lane's share of a fragment is sixteen contiguous bytes (see mma.cuh). The
 // chunks of odd rows are swapped in shared memory, so that the fragments of eight rows meet no bank twice.
@@ -95,25 +94,6 @@ __device__ __forceinline__ void fetch_unit(const ProjectionInput<T, W>& in, int6
   }
 }
 
-// Asks for the block's first two tiles to be brought into L2, without waiting for anything.
-template <typename T, typename W>
-__device__ __forceinline__ void prefetch_tiles(const ProjectionInput<T, W>& in, int64_t columns, int64_t tiles) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  constexpr int64_t kMostBytes = 8192;  // of a row: more than a few megabytes in all would crowd L2
-  if (threadIdx.x >= 32) return;
-  const int row = threadIdx.x % 16;
-  const int64_t tile = blockIdx.x + (threadIdx.x / 16) * static_cast<int64_t>(gridDim.x);
-  if (tile >= tiles) return;
-  const int64_t column0 = tile * (in.gated ? 8 : 16);
-  const int64_t source = in.gated ? min(column0 + row % 8, columns - 1) + (row < 8 ? 0 : columns)
-                                  : min(column0 + row, columns - 1);
-  const int64_t row_bytes = in.length * static_cast<int64_t>(sizeof(W));
-  const auto bytes = static_cast<uint32_t>(min(row_bytes, kMostBytes));
-  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(reinterpret_cast<const char*>(in.weight) + source * row_bytes),
-               "r"(bytes));
-#endif
-}
-
 // kHeld: one tile of x, and so little of it for each warp that it stays in registers.
 template <typename T, typename W, int kTiles, bool kNormed, bool kHeld>
 __global__ void __launch_bounds__(32 * kStreamWarps, 2)
@@ -146,11 +126,7 @@ __global__ void __launch_bounds__(32 * kStreamWarps, 2)
     }
     commit_copies();
   }
-  let_downstream_start();
-  if (in.constant_weight) {
-    prefetch_tiles(in, columns, tiles);
-    wait_for_upstream();  // the first weights are on their way before the producer of x is done
-  }
+  if (in.constant_weight) wait_for_upstream();  // the first weights are on their way before the producer of x is done
 
   const T* rows[kTiles];
 #pragma unroll
@@ -191,6 +167,8 @@ __global__ void __launch_bounds__(32 * kStreamWarps, 2)
     if (ahead.tile < tiles) {
       fetch_unit(in, columns, ahead, stages + (used == 0 ? kStreamStages - 1 : used - 1) * kStreamStageBytes);
       ahead.advance(units, warp);
+    } else {
+      let_downstream_start();
     }
     commit_copies();
     const char* const stage = stages + used * kStreamStageBytes;
