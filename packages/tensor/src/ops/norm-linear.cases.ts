@@ -1,4 +1,4 @@
-import { opCases } from '@limen/tensor/testing';
+import { opCases } from '../testing/op-cases.js';
 
 import { normLinear } from './norm-linear.js';
 
