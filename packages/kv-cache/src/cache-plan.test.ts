@@ -22,7 +22,7 @@ describe('planCache', () => {
     expect(plan).toEqual({
       ...janusModel,
       dtype: 'bf16',
-      layout: 'NHD',
+      layout: 'HND',
       bytesPerToken: 491_520,
       bytesPerPage: 7_864_320,
       pageSize: 16,

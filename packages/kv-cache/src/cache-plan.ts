@@ -5,7 +5,13 @@ import { freeMemory } from '@limen/tensor';
 
 import { invalidArgument, requireCount } from './argument-checks.js';
 import { defaultPageSize } from './page-pool.js';
-import { type CacheDType, type CacheFormat, cacheFormats, type PageLayout } from './storage-formats.js';
+import {
+  type CacheDType,
+  type CacheFormat,
+  cacheFormats,
+  defaultPageLayout,
+  type PageLayout,
+} from './storage-formats.js';
 
 /** What a model keeps for each token. */
 export interface ModelShape {
@@ -41,7 +47,7 @@ export type CachePlanOptions = CacheBudget & {
   readonly dtype: CacheDType;
   /** Tokens in a page; default 16. */
   readonly pageSize?: number;
-  /** Order of axes inside a page; default `'NHD'`. */
+  /** Order of axes inside a page; default `'HND'`. */
   readonly layout?: PageLayout;
 };
 
@@ -114,7 +120,7 @@ export function checkedBytesPerToken({ layers, keyValueHeads, headSize, dtype }:
  * using cache = PagedCache.create({ ...plan, device: 'cuda' });
  */
 export function planCache(options: CachePlanOptions): CachePlan {
-  const { dtype, pageSize = defaultPageSize, layout = 'NHD' } = options;
+  const { dtype, pageSize = defaultPageSize, layout = defaultPageLayout } = options;
   const { layers, keyValueHeads, headSize } = options.model;
   const shape = { layers, keyValueHeads, headSize, pageSize, dtype };
   requireCount('planCache', 'pageSize', pageSize, 1);

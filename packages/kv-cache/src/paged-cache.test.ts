@@ -171,8 +171,16 @@ describe('PagedCache', () => {
 
   it('keeps pages in 16-bit floats when asked to', () => {
     using cache = createSmall({ dtype: 'bf16' });
-    expect(cache.layer(1).keys).toMatchObject({ dtype: 'bf16', shape: [8, 4, 2, 3], isContiguous: true });
+    expect(cache.layer(1).keys).toMatchObject({ dtype: 'bf16', shape: [8, 4, 2, 3] });
     expect(cache.statistics().bytes.perToken).toBe(48);
+  });
+
+  it('shows pages of either layout in one shape, the tokens of a head together unless asked otherwise', () => {
+    using byHead = createSmall();
+    expect(byHead.layout).toBe('HND');
+    expect(byHead.layer(0).keys).toMatchObject({ shape: [8, 4, 2, 3], strides: [24, 3, 12, 1] });
+    using byToken = createSmall({ layout: 'NHD' });
+    expect(byToken.layer(0).keys).toMatchObject({ shape: [8, 4, 2, 3], strides: [24, 6, 3, 1] });
   });
 
   it('takes the memory it reports, and frees all of it when disposed, sequences first', () => {

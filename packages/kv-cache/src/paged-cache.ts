@@ -25,7 +25,7 @@ import type { PrefixContent } from './prefix-content.js';
 import { type FindOptions, PrefixIndex } from './prefix-index.js';
 import type { PrefixPin } from './prefix-pin.js';
 import { SequencePages } from './sequence-pages.js';
-import type { CacheDType, PageLayout } from './storage-formats.js';
+import { type CacheDType, defaultPageLayout, type PageLayout } from './storage-formats.js';
 
 /**
  * Keys and values of many sequences in pages of one pool.
@@ -60,7 +60,7 @@ export class PagedCache implements Disposable {
     pageSize = defaultPageSize,
     dtype,
     pages,
-    layout = 'HND',
+    layout = defaultPageLayout,
     device = 'cpu',
     hostBytes = 0,
     stagingBytes = defaultStagingBytes,

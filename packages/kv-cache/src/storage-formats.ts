@@ -35,6 +35,9 @@ export type ScaledCacheDType = 'fp8' | 'int8' | 'int4';
  */
 export type PageLayout = 'NHD' | 'HND';
 
+/** Layout of pages when none is asked for. */
+export const defaultPageLayout: PageLayout = 'HND';
+
 /** Elements that a stored vector of `headSize` takes along its last axis. */
 export function storedHeadSize(dtype: CacheDType, headSize: number): number {
   return dtype === 'int4' ? headSize / 2 : headSize;

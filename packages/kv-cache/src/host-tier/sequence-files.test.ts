@@ -73,7 +73,7 @@ describe('a saved sequence', () => {
     const saving = cache.saveSequence(sequence, path);
     sequence.append(3);
     await saving;
-    expect(await describeSequenceFile(path)).toMatchObject({ tokens: 6, pageSize: 4, layout: 'NHD', dtype: 'int8' });
+    expect(await describeSequenceFile(path)).toMatchObject({ tokens: 6, pageSize: 4, layout: 'HND', dtype: 'int8' });
     using empty = cache.allocateSequence(0);
     expect(await cache.saveSequence(empty, path)).toBe(0);
     expect((await cache.restoreSequence(path)).length).toBe(0);
