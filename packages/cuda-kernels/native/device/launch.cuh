@@ -5,7 +5,7 @@
 
 #include <cuda_runtime.h>
 
-#include <unordered_map>
+#include <map>
 #include <utility>
 
 #include "core/cuda_check.h"
@@ -24,14 +24,16 @@ struct Launch {
   size_t shared_bytes = 0;
   cudaStream_t stream = nullptr;
   bool overlap = false;  // the kernel calls wait_for_upstream()
-  unsigned cluster = 1;  // blocks along x that run together and see each other's shared memory (sm_90 and later)
+  unsigned cluster = 1;  // blocks along x, at most 8, that share their shared memory (sm_90 and later)
 };
 
-// Settings of a kernel that outlive a launch; made once for each kernel of a thread, because asking the driver takes
-// longer than a launch may.
+// Settings of a kernel that outlive a launch; made once for each kernel and device in a thread, because asking the driver
+// takes longer than a launch may.
 inline void prepare_kernel(const void* kernel, const Launch& launch) {
-  thread_local std::unordered_map<const void*, size_t> prepared;
-  const auto found = prepared.find(kernel);
+  thread_local std::map<std::pair<int, const void*>, size_t> prepared;
+  int device = 0;
+  LIMEN_CUDA_CHECK(cudaGetDevice(&device));
+  const auto found = prepared.find({device, kernel});
   if (found != prepared.end() && found->second >= launch.shared_bytes) return;
   if (launch.shared_bytes > 48 * 1024) {
     LIMEN_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
@@ -43,10 +45,7 @@ inline void prepare_kernel(const void* kernel, const Launch& launch) {
     LIMEN_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
                                           cudaSharedmemCarveoutMaxShared));
   }
-  if (launch.cluster > 8) {  // more than every device must offer: the kernel has to ask
-    LIMEN_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1));
-  }
-  prepared[kernel] = launch.shared_bytes;
+  prepared[{device, kernel}] = launch.shared_bytes;
 }
 
 template <typename... Parameters, typename... Arguments>

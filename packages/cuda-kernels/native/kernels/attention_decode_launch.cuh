@@ -16,7 +16,7 @@
 namespace limen {
 
 // Blocks to aim for: two on each multiprocessor, all at once. One wave of long blocks beats many of short ones, because
-// a block takes two or three microseconds to get going and to merge.
+// a block reads nothing while it gets going and while it merges.
 inline constexpr int64_t kBlocksPerMultiprocessor = 2;
 inline constexpr int64_t kLeastKeysPerSplit = 64;
 // Two or four blocks merge faster in a cluster than through a second kernel; eight and more do not.
