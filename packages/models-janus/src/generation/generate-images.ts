@@ -11,6 +11,7 @@ import { DecodeState } from './decode-state.js';
 import { prefill } from './generate-text.js';
 import { layerCache } from './layer-cache.js';
 import { PromptBatch } from './prompt-batch.js';
+import { quietly } from './quietly.js';
 import type { ResolvedSampling } from './sampling-options.js';
 import { runEagerly, type StepRunnerFactory } from './step-runner.js';
 
@@ -30,6 +31,11 @@ export interface ImageGeneration {
   /** Codes known so far, row-major, one array per picture; called every `reportEvery` codes. */
   readonly onCodes?: ((codes: Int32Array[], done: number, total: number) => void | Promise<void>) | undefined;
   readonly reportEvery?: number | undefined;
+  /**
+   * Steps that the host launches before it waits for codes that are due, so that the device is never idle; default: as
+   * many as lie between two reports on a GPU, 0 on a CPU.
+   */
+  readonly runAhead?: number;
 }
 
 /**
@@ -77,6 +83,7 @@ export async function generateImageCodes(model: JanusPro, request: ImageGenerati
   const { device } = model;
   const total = model.config.imageCode.gridSize ** 2;
   const { reportEvery = model.config.imageCode.gridSize } = request;
+  const { runAhead = device === 'cpu' ? 0 : reportEvery } = request;
   const rows = [...prompts, ...prompts.map((prompt) => unconditionalIds(prompt, padToken))];
 
   using batch = new PromptBatch(rows, -1, device);
@@ -90,23 +97,28 @@ export async function generateImageCodes(model: JanusPro, request: ImageGenerati
   drawCodes(model, last, state, feed, guidance);
 
   using runner = stepRunner(device, () => imageStep(model, cache, state, feed, guidance));
-  const report = async (done: number) => {
-    if (onCodes === undefined) return;
-    const history = await state.readHistory();
-    await onCodes(
-      prompts.map((_, picture) => history.slice(picture * total, picture * total + done)),
-      done,
-      total,
-    );
+  /** Copies of the history that are on their way, oldest first; each stands in the stream where it was asked for. */
+  const due: { readonly done: number; readonly reading: Promise<Int32Array> }[] = [];
+  const report = async ({ done, reading }: (typeof due)[number]) => {
+    const history = await reading;
+    const codes = prompts.map((_, picture) => history.slice(picture * total, picture * total + done));
+    await onCodes?.(codes, done, total);
   };
   for (let drawn = 1; drawn < total; drawn++) {
     signal?.throwIfAborted();
     runner.run();
-    const due = (drawn + 1) % reportEvery === 0 && drawn + 1 < total;
-    if (due) await report(drawn + 1);
-    // On a CPU each step is long: let timers and signals through.
-    else if (device === 'cpu') await new Promise((resolve) => setImmediate(resolve));
+    const done = drawn + 1;
+    if (done % reportEvery === 0 && done < total) due.push({ done, reading: quietly(state.readHistory()) });
+    const oldest = due[0];
+    if (oldest !== undefined && done - oldest.done >= runAhead) {
+      due.shift();
+      await report(oldest);
+    } else if (device === 'cpu') {
+      // Each step is long: let timers and signals through.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
-  await report(total);
+  due.push({ done: total, reading: state.readHistory() });
+  for (const each of due) await report(each);
   return state.history.clone();
 }

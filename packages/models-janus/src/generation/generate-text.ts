@@ -9,6 +9,7 @@ import { cacheFor, type CacheOptions } from './cache-options.js';
 import { DecodeState } from './decode-state.js';
 import { layerCache } from './layer-cache.js';
 import { PromptBatch } from './prompt-batch.js';
+import { quietly } from './quietly.js';
 import type { ResolvedSampling } from './sampling-options.js';
 import { runEagerly, type StepRunnerFactory } from './step-runner.js';
 
@@ -24,7 +25,10 @@ export interface TextGeneration {
   readonly maxNewTokens: number;
   /** Ids that end a row; empty to go on to `maxNewTokens`. */
   readonly stopTokens: readonly number[];
-  /** Steps launched before the host looks at their tokens; surplus tokens behind a stop are dropped. */
+  /**
+   * Steps that the host launches before it waits for the tokens of those before, so that the device is never idle;
+   * default 4 on a GPU and 0 on a CPU. Surplus tokens behind a stop, at most twice as many, are dropped.
+   */
   readonly runAhead?: number;
   /** How keys and values are kept; default: in the model's type. */
   readonly cache?: CacheOptions | undefined;
@@ -84,7 +88,7 @@ export function prefill(
 export async function* generateText(model: JanusPro, request: TextGeneration): AsyncGenerator<DrawnToken> {
   const { prompts, sampling, maxNewTokens, stopTokens, signal } = request;
   const { device } = model;
-  const { runAhead = device === 'cpu' ? 1 : 4, stepRunner = runEagerly } = request;
+  const { runAhead = device === 'cpu' ? 0 : 4, stepRunner = runEagerly } = request;
   if (maxNewTokens < 1) return;
 
   using batch = new PromptBatch(prompts, request.imageToken, device);
@@ -98,12 +102,21 @@ export async function* generateText(model: JanusPro, request: TextGeneration): A
 
   using runner = stepRunner(device, () => textStep(model, cache, state));
   const running = prompts.map(() => true);
+  const launch = (steps: number) => {
+    for (let step = 0; step < steps && drawn < maxNewTokens && running.includes(true); step++, drawn++) runner.run();
+  };
   let drawn = 1;
   let delivered = 0;
   while (running.includes(true)) {
     signal?.throwIfAborted();
-    const history = await state.readHistory();
-    for (; delivered < drawn; delivered++) {
+    const known = drawn;
+    const reading = quietly(state.readHistory());
+    // The copy stands in the stream before these steps: the device works on them while the host waits for it. Only the
+    // first token goes out before anything else is launched, since the first steps are recorded, which takes the host a
+    // while.
+    if (delivered > 0) launch(runAhead);
+    const history = await reading;
+    for (; delivered < known; delivered++) {
       for (const row of prompts.keys()) {
         if (running[row] !== true) continue;
         const token = history[row * maxNewTokens + delivered] ?? 0;
@@ -112,6 +125,6 @@ export async function* generateText(model: JanusPro, request: TextGeneration): A
         yield { row, token, last: isLast };
       }
     }
-    for (let step = 0; step < runAhead && drawn < maxNewTokens && running.includes(true); step++, drawn++) runner.run();
+    if (drawn === known) launch(Math.max(1, runAhead));
   }
 }
