@@ -9,6 +9,7 @@ import { type DType, LimenError } from '@limen/tensor';
 import { benchCapture, captureBatches } from './capture.js';
 import { benchDecode } from './decode.js';
 import { benchDraw } from './draw.js';
+import { benchImageDecoder } from './image-decoder.js';
 import { benchCeilings, benchKv, kvParts } from './kv.js';
 import { addRivals } from './lib/add-rivals.js';
 import type { BenchmarkContext } from './lib/context.js';
@@ -19,7 +20,7 @@ import { benchPrefill } from './prefill.js';
 
 const usage = `npm run bench -- <name>[,<name>…] [options]
 
-Names: ops | decode | prefill | draw | capture | kv | ceilings
+Names: ops | decode | prefill | draw | image-decoder | capture | kv | ceilings
   --model NAME        janus-pro-7b (default) or janus-pro-1b; real shapes, random weights made on the device
   --device NAME       default cuda
   --dtype NAME        bf16 (default), f16 or f32
@@ -70,7 +71,7 @@ async function main(): Promise<number> {
   const only = words(values.only);
   const model = values.model as BenchmarkModel;
   const dtype = values.dtype as DType;
-  const known = ['ops', 'decode', 'prefill', 'draw', 'capture', 'kv', 'ceilings'];
+  const known = ['ops', 'decode', 'prefill', 'draw', 'image-decoder', 'capture', 'kv', 'ceilings'];
   const unknown = names.filter((name) => !known.includes(name)).concat(only.filter((part) => !kvParts.includes(part)));
   const kv = values.kv ?? dtype;
   if (values.help || names.length === 0 || unknown.length > 0 || !Object.hasOwn(cacheFormats, kv)) {
@@ -129,6 +130,7 @@ async function main(): Promise<number> {
     if (names.includes('decode')) add(await benchDecode(context));
     if (names.includes('prefill')) add(await benchPrefill(context));
     if (names.includes('draw')) add(await benchDraw(context));
+    if (names.includes('image-decoder') && !names.includes('draw')) add(await benchImageDecoder(context));
   }
   const complete = save(measurements);
   // The cache and the ops have printed as they went; their lines come again where a rival has joined them.

@@ -2,10 +2,11 @@
 
 import { stepRunner } from '@limen/graph-runtime';
 import { generateImageCodes } from '@limen/models-janus';
-import { fromArray, imageToBytes, read } from '@limen/tensor';
+import { imageToBytes, read } from '@limen/tensor';
 
+import { benchImageDecoder } from './image-decoder.js';
 import { type BenchmarkContext, kvSuffix } from './lib/context.js';
-import { scale, timeCalls, timeLaunches } from './lib/measure.js';
+import { scale, timeCalls } from './lib/measure.js';
 import { cacheTokenBytes, ceilings, decodeWeightBytes } from './lib/random-janus.js';
 import type { Measurement } from './lib/report.js';
 
@@ -46,12 +47,5 @@ export async function benchDraw(context: BenchmarkContext): Promise<Measurement[
       rivals: [],
     });
   }
-  using codes = fromArray(
-    Array.from({ length: steps }, (_, index) => (index * 31) % imageCode.codebookSize),
-    [1, steps],
-    { dtype: 'i32', device },
-  );
-  const decoder = await timeLaunches(device, () => network.decodeImages(codes).dispose(), { runs, calls: 3 });
-  measurements.push({ id: `image-decoder/${model}/${format}/n1`, unit: 'ms', ...decoder, floor: null, rivals: [] });
-  return measurements;
+  return [...measurements, ...(await benchImageDecoder(context))];
 }

@@ -8,7 +8,7 @@ import { timeLaunches } from './lib/measure.js';
 import { ceilings, layerOperations } from './lib/random-janus.js';
 import type { Measurement } from './lib/report.js';
 
-/** 640 tokens, of which 576 are a picture, or none. */
+/** 640 tokens, of which 576 are a picture, or none; and eight prompts of 1,024 tokens at once. */
 export async function benchPrefill({
   network,
   model,
@@ -40,15 +40,28 @@ export async function benchPrefill({
     {
       id: 'prefill',
       varies: 't640i1',
-      ids: [...picture, ...words(total - picture.length)],
+      prompts: [[...picture, ...words(total - picture.length)]],
       image: pixels,
       floor: milliseconds(textOperations + towerOperations),
     },
-    { id: 'prefill', varies: 't640i0', ids: words(total), image: undefined, floor: milliseconds(textOperations) },
+    {
+      id: 'prefill',
+      varies: 't640i0',
+      prompts: [words(total)],
+      image: undefined,
+      floor: milliseconds(textOperations),
+    },
+    {
+      id: 'prefill',
+      varies: 't1024i0',
+      prompts: Array.from({ length: 8 }, () => words(1024)),
+      image: undefined,
+      floor: milliseconds(8 * 1024 * layerOperations(model)),
+    },
   ];
   const measurements: Measurement[] = [];
-  for (const { id, varies, ids, image, floor } of cases) {
-    using batch = new PromptBatch([ids], tokens.imagePlaceholder, device);
+  for (const { id, varies, prompts, image, floor } of cases) {
+    using batch = new PromptBatch(prompts, tokens.imagePlaceholder, device);
     const sample = await timeLaunches(
       device,
       () => {
@@ -58,7 +71,13 @@ export async function benchPrefill({
       },
       { runs, calls: 3 },
     );
-    measurements.push({ id: `${id}/${model}/${format}/b1/${varies}`, unit: 'ms', ...sample, floor, rivals: [] });
+    measurements.push({
+      id: `${id}/${model}/${format}/b${prompts.length}/${varies}`,
+      unit: 'ms',
+      ...sample,
+      floor,
+      rivals: [],
+    });
   }
   const tower = await timeLaunches(device, () => network.encodeImages(pixels).dispose(), { runs, calls: 3 });
   measurements.push({
