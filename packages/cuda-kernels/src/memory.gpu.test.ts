@@ -30,6 +30,20 @@ describe.skipIf(withoutGpu)('DeviceBuffer', () => {
     expect((await buffer.read(stream)).every((byte) => byte === 1)).toBe(true);
   });
 
+  test('takes more than its staging blocks hold, twice in a row, from sources that change right after', async () => {
+    using stream = Stream.create();
+    const length = 150_000_001;
+    const expected = Buffer.alloc(length, pattern(65_521));
+    using first = DeviceBuffer.allocate(0, length);
+    using second = DeviceBuffer.allocate(0, length);
+    const source = Buffer.from(expected);
+    first.write(source, stream);
+    second.write(source, stream);
+    source.fill(0);
+    expect(Buffer.compare(await first.read(stream), expected)).toBe(0);
+    expect(Buffer.compare(await second.read(stream), expected)).toBe(0);
+  });
+
   test('reads what was there at the call, whatever is enqueued afterwards', async () => {
     using stream = Stream.create();
     using buffer = DeviceBuffer.allocate(0, 8 << 20);

@@ -148,12 +148,17 @@ Napi::Value copy_to_device(const Napi::CallbackInfo& info) {
   const auto source = arguments.bytes_of_view(2, "source");
   void* const target = arguments.memory(1, "address", source.bytes);
   const auto stream = arguments.address<cudaStream_t>(3, "stream");
-  use_device(arguments.device(0));
+  const int device = arguments.device(0);
+  use_device(device);
   if (source.bytes == 0) return info.Env().Undefined();
   if (!is_pinned(source.data, source.bytes)) {
     refuse_capture(
         "copyToDevice", stream,
         "A replay would read this host memory again: copy before the capture, or from a pinned buffer.");
+    if (source.bytes >= kSmallestStagedUpload) {
+      staged_upload(device, target, source.data, source.bytes, stream);
+      return info.Env().Undefined();
+    }
   }
   LIMEN_CUDA_CHECK(cudaMemcpyAsync(target, source.data, source.bytes, cudaMemcpyHostToDevice, stream));
   return info.Env().Undefined();

@@ -32,6 +32,11 @@ const largestRead = 1 << 30;
 // Below this a mapping costs more than a read.
 const smallestMap = 1 << 20;
 
+// Node 20 holds 4 GiB in one ArrayBuffer: larger files are mapped in windows that overlap by half, so that every tensor
+// of up to half a window lies in one. Few and large, because V8 counts a mapping as memory that a collection might win
+// back, and collects after each: a mapping for every tensor would cost seconds.
+const windowStride = 1.75 * 2 ** 30;
+
 /** Opens `path`; throws what `node:fs` throws. */
 export function openByteFile(path: string, options: ByteFileOptions = {}): ByteFile {
   const mapFile = options.mapFile === undefined ? loadNative().binding?.mapFile : options.mapFile;
@@ -45,14 +50,31 @@ export function openByteFile(path: string, options: ByteFileOptions = {}): ByteF
     };
   }
   const descriptor = openSync(path, 'r');
+  const { size } = fstatSync(descriptor);
+  const windows = new Map<number, ArrayBuffer | undefined>();
+  const map = (offset: number, bytes: number) => {
+    const part = mapFile ? attempt(() => mapFile(path, offset, bytes)) : undefined;
+    return part?.byteLength === bytes ? part : undefined;
+  };
+  /** A view through a window, or through a mapping of its own; undefined where neither can be made. */
+  const mappedView = (offset: number, length: number): Uint8Array | undefined => {
+    if (length < smallestMap) return undefined;
+    const start = length > windowStride ? offset : Math.floor(offset / windowStride) * windowStride;
+    let window = windows.get(start);
+    if (length > windowStride) window = map(offset, length);
+    else if (!windows.has(start)) {
+      window = map(start, Math.min(2 * windowStride, size - start));
+      windows.set(start, window);
+    }
+    return window && new Uint8Array(window, offset - start, length);
+  };
   let open = true;
   return {
     path,
-    size: fstatSync(descriptor).size,
+    size,
     read(offset, length) {
-      // Files above 4 GiB do not fit one ArrayBuffer on Node 20; their large tensors do.
-      const part = mapFile && length >= smallestMap ? attempt(() => mapFile(path, offset, length)) : undefined;
-      if (part?.byteLength === length) return new Uint8Array(part);
+      const view = mappedView(offset, length);
+      if (view !== undefined) return view;
       const bytes = new Uint8Array(length);
       let done = 0;
       while (done < length) {
@@ -71,6 +93,7 @@ export function openByteFile(path: string, options: ByteFileOptions = {}): ByteF
     close() {
       if (open) closeSync(descriptor);
       open = false;
+      windows.clear();
     },
   };
 }
