@@ -1,94 +1,89 @@
-// Decode speed: tokens per second over a batch, eager against captured, at a fixed context.
+// Decode speed: tokens per second over a batch, eager against captured, at a fixed context; and what the host takes of it.
 
 import { stepRunner } from '@limen/graph-runtime';
-import type { CacheDType, CacheSequence, PagedCache } from '@limen/kv-cache';
-import {
-  cacheFor,
-  DecodeState,
-  type JanusPro,
-  runEagerly,
-  type StepRunnerFactory,
-  textStep,
-} from '@limen/models-janus';
-import { empty, fillNormal, fromArray, write } from '@limen/tensor';
+import { runEagerly, type StepRunnerFactory } from '@limen/models-janus';
 
-import { type BenchmarkContext, kvSuffix } from './lib/context.js';
-import { timeLaunches, scale } from './lib/measure.js';
+import { type BenchmarkContext, type DecodeCase, kvSuffix } from './lib/context.js';
+import { prepareStep } from './lib/decode-cache.js';
+import { runGenerationLoop, summarizeLoop } from './lib/generation-loop.js';
+import { scale, timeLaunches } from './lib/measure.js';
+import { progress } from './lib/progress.js';
 import { cacheTokenBytes, ceilings, decodeWeightBytes } from './lib/random-janus.js';
 import type { Measurement } from './lib/report.js';
 
-/** Measures every batch size and context asked for. */
-export async function benchDecode(options: BenchmarkContext): Promise<Measurement[]> {
-  const { network, model, quantization, format, kv, batches, contexts, runs } = options;
+/** What is measured when nothing is asked for. */
+export const decodeCases: readonly DecodeCase[] = [
+  ...[1, 4, 8, 32].map((batch) => ({ batch, context: 512 })),
+  { batch: 8, context: 2048 },
+];
+
+/** Steps in one timed run. */
+const stepsEach = 16;
+
+/** Measures every case. */
+export async function benchDecode(options: BenchmarkContext, cases: readonly DecodeCase[]): Promise<Measurement[]> {
+  const { model, quantization, format, kv } = options;
   const measurements: Measurement[] = [];
-  for (const context of contexts) {
-    for (const batch of batches) {
-      const bytes = decodeWeightBytes(model, quantization) + batch * context * cacheTokenBytes(model, kv);
-      const floor = (batch * ceilings.readBytesPerSecond) / bytes;
-      for (const [suffix, factory] of [
-        ['', stepRunner],
-        ['/eager', runEagerly],
-      ] as const) {
-        const sample = await decodeOnce(network, kv, batch, context, factory, runs);
-        const tokens = scale(sample, (milliseconds) => (1000 * batch) / milliseconds);
-        measurements.push({
-          id: `decode/${model}/${format}/b${batch}/c${context}${kvSuffix(options)}${suffix}`,
-          unit: 'tok/s',
-          ...tokens,
-          floor,
-          rivals: [],
-        });
-      }
+  for (const { batch, context } of cases) {
+    const bytes = decodeWeightBytes(model, quantization) + batch * context * cacheTokenBytes(model, kv);
+    const floor = (batch * ceilings.readBytesPerSecond) / bytes;
+    for (const [suffix, factory] of [
+      ['', stepRunner],
+      ['/eager', runEagerly],
+    ] as const) {
+      progress(`decode ${format}: batch ${batch}, context ${context}${suffix === '' ? '' : ', eager'}`);
+      const sample = await decodeOnce(options, { batch, context }, factory);
+      const tokens = scale(sample, (milliseconds) => (1000 * batch) / milliseconds);
+      measurements.push({
+        id: `decode/${model}/${format}/b${batch}/c${context}${kvSuffix(options)}${suffix}`,
+        unit: 'tok/s',
+        ...tokens,
+        floor,
+        rivals: [],
+      });
     }
   }
   return measurements;
 }
 
 async function decodeOnce(
-  network: JanusPro,
-  kv: CacheDType,
-  batch: number,
-  context: number,
+  { network, kv, runs }: BenchmarkContext,
+  { batch, context }: DecodeCase,
   factory: StepRunnerFactory,
-  runs: number,
 ) {
-  const { device } = network;
-  const steps = 16;
-  const total = context + steps * (runs + 4);
-  const lengths = new Array<number>(batch).fill(context);
-  using cache = cacheFor(network, lengths, total - context, { dtype: kv });
-  const sequences = lengths.map(() => cache.allocateSequence(total));
-  fillCache(network, cache, sequences, context);
-  const greedy = { temperature: 0, topK: 0, topP: 1, seed: 0 };
-  using state = new DecodeState(
-    lengths,
-    cache.pageTable(sequences),
-    Array.from({ length: batch }, () => greedy),
-    total,
-  );
-  using runner = factory(device, () => textStep(network, cache, state));
-  const sample = await timeLaunches(device, () => runner.run(), { runs, calls: steps, warmUps: 2 });
-  write(state.positions, lengths);
-  return sample;
+  using step = prepareStep(network, kv, { batch, context, steps: stepsEach * (runs + 4) });
+  using runner = factory(network.device, () => step.run());
+  // Awaited here: step and runner live until the last run.
+  return await timeLaunches(network.device, () => runner.run(), { runs, calls: stepsEach, warmUps: 2 });
 }
 
-/** Random keys and values for the first `tokens` tokens of each sequence. */
-function fillCache(network: JanusPro, cache: PagedCache, sequences: readonly CacheSequence[], tokens: number): void {
-  const { device } = network;
-  const { layers, keyValueHeads, headSize } = cache.shape;
-  const shape = [sequences.length, tokens, keyValueHeads, headSize];
-  const dtype = cache.dtype === 'f32' || cache.dtype === 'f16' || cache.dtype === 'bf16' ? cache.dtype : network.dtype;
-  using pageTable = cache.pageTable(sequences);
-  using positions = fromArray(
-    sequences.flatMap(() => Array.from({ length: tokens }, (_, position) => position)),
-    shape.slice(0, 2),
-    { dtype: 'i32', device },
-  );
-  using k = empty(shape, { dtype, device });
-  using v = empty(shape, { dtype, device });
-  for (let layer = 0; layer < layers; layer++) {
-    fillNormal({ x: k }, { seed: 2 * layer });
-    fillNormal({ x: v }, { seed: 2 * layer + 1 });
-    cache.append(layer, { k, v, pageTable, positions });
+/**
+ * What the host takes of a captured step, in the loop that users run: tokens per second with the tokens read on the way,
+ * the share of time in which the device had nothing to do, and the microseconds the event loop was busy for each step.
+ */
+export async function benchHost(
+  options: BenchmarkContext,
+  { batch, context }: DecodeCase,
+  steps: number,
+): Promise<Measurement[]> {
+  const { model, format, runs } = options;
+  progress(`decode ${format}: host time in the generation loop, batch ${batch}, context ${context}`);
+  const request = { batch, context, steps };
+  await runGenerationLoop(options, request);
+  const loops = [];
+  for (let run = 0; run < runs; run++) {
+    const plain = await runGenerationLoop(options, request);
+    const marked = await runGenerationLoop(options, request, { marks: true });
+    loops.push({ plain, marked });
   }
+  const { tokens, idle, busy, launch } = summarizeLoop(loops, batch);
+  const note = `${loops[0]?.plain.steps ?? 0} steps`;
+  const case_ = `${model}/${format}/b${batch}/c${context}${kvSuffix(options)}`;
+  const rest = { floor: null, rivals: [], note };
+  return [
+    { id: `decode-loop/${case_}`, unit: 'tok/s', ...tokens, ...rest },
+    ...(idle === undefined ? [] : [{ id: `decode-idle/${case_}`, unit: '%', ...idle, ...rest }]),
+    { id: `decode-host/${case_}`, unit: 'us', ...busy, ...rest },
+    { id: `decode-host/${case_}/launch`, unit: 'us', ...launch, ...rest },
+  ];
 }

@@ -7,17 +7,19 @@ import { imageToBytes, read } from '@limen/tensor';
 import { benchImageDecoder } from './image-decoder.js';
 import { type BenchmarkContext, kvSuffix } from './lib/context.js';
 import { scale, timeCalls } from './lib/measure.js';
-import { cacheTokenBytes, ceilings, decodeWeightBytes } from './lib/random-janus.js';
+import { progress } from './lib/progress.js';
+import { cacheTokenBytes, ceilings, decodeWeightBytes, wordIds } from './lib/random-janus.js';
 import type { Measurement } from './lib/report.js';
 
 /** Draws `n` pictures at once with guidance, for each `n` asked for. */
-export async function benchDraw(context: BenchmarkContext): Promise<Measurement[]> {
-  const { network, model, device, quantization, format, kv, counts, runs } = context;
+export async function benchDraw(context: BenchmarkContext, counts: readonly number[]): Promise<Measurement[]> {
+  const { network, model, device, quantization, format, kv, runs } = context;
   const { tokens, imageCode, text } = network.config;
   const steps = imageCode.gridSize ** 2;
-  const prompt = [tokens.bos, ...Array.from({ length: 22 }, (_, index) => 10 + index * 997), tokens.beginOfImage];
+  const prompt = [tokens.bos, ...wordIds(network.config, 22), tokens.beginOfImage];
   const measurements: Measurement[] = [];
   for (const count of counts) {
+    progress(`draw ${format}: ${count} at once`);
     const sample = await timeCalls(
       device,
       async () => {
@@ -47,5 +49,5 @@ export async function benchDraw(context: BenchmarkContext): Promise<Measurement[
       rivals: [],
     });
   }
-  return [...measurements, ...(await benchImageDecoder(context))];
+  return [...measurements, ...(await benchImageDecoder(context, counts))];
 }

@@ -4,6 +4,7 @@ import { fromArray } from '@limen/tensor';
 
 import type { BenchmarkContext } from './lib/context.js';
 import { timeLaunches } from './lib/measure.js';
+import { progress } from './lib/progress.js';
 import { ceilings } from './lib/random-janus.js';
 import type { Measurement } from './lib/report.js';
 
@@ -32,12 +33,13 @@ function operationsOf({ gridSize, baseChannels, channelMultipliers, residualBloc
 type Shapes = BenchmarkContext['network']['config']['imageCode'];
 
 /** Decodes `n` pictures at once, for each `n` asked for. */
-export async function benchImageDecoder(context: BenchmarkContext): Promise<Measurement[]> {
-  const { network, model, device, format, counts, runs } = context;
+export async function benchImageDecoder(context: BenchmarkContext, counts: readonly number[]): Promise<Measurement[]> {
+  const { network, model, device, format, runs } = context;
   const { imageCode } = network.config;
   const length = imageCode.gridSize ** 2;
   const measurements: Measurement[] = [];
   for (const count of counts) {
+    progress(`image decoder ${format}: ${count} at once`);
     using codes = fromArray(
       Array.from({ length: count * length }, (_, index) => (index * 31) % imageCode.codebookSize),
       [count, length],

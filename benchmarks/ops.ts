@@ -18,20 +18,32 @@ import { type Measurement, printMeasurement } from './lib/report.js';
 
 const folders = ['tensor', 'kv-cache', 'quant'].map((name) => new URL(`../packages/${name}/src/ops/`, import.meta.url));
 
-/** Large enough that rotating over copies of the inputs leaves the caches behind. */
-const rotatedBytes = 256 * 2 ** 20;
+/** Large enough that rotating over copies of the inputs leaves the caches behind; or small, to see that it runs. */
+const rotatedBytes = { full: 256 * 2 ** 20, small: 1 };
+/** Cases with more elements than this are left out of a small run. */
+const smallElements = 2 ** 16;
+
+/** Which ops to time, and where. */
+export interface OpsOptions {
+  readonly device: string;
+  readonly size: 'full' | 'small';
+  readonly runs: number;
+  /** Only ops whose name contains it. */
+  readonly filter: string;
+}
 
 /** Times every bench case of the ops whose name contains `filter`, on one device. */
-export async function benchOps(device: string, filter: string, runs: number): Promise<Measurement[]> {
+export async function benchOps({ device, size, runs, filter }: OpsOptions): Promise<Measurement[]> {
   const measurements: Measurement[] = [];
   for (const folder of folders) {
     for (const { cases } of await loadCases(folder)) {
       if (!cases.op.declaration.name.includes(filter)) continue;
       for (const opCase of cases.bench) {
+        if (size === 'small' && elementsOf(cases, opCase) > smallElements) continue;
         const dtype = (opCase.dtypes ?? cases.op.declaration.dtypes).includes('bf16')
           ? 'bf16'
           : (cases.op.declaration.dtypes[0] ?? 'f32');
-        const measurement = await benchCase(cases, opCase, opCase.dtypes?.[0] ?? dtype, device, runs);
+        const measurement = await benchCase(cases, opCase, opCase.dtypes?.[0] ?? dtype, { device, size, runs });
         printMeasurement(measurement);
         measurements.push(measurement);
       }
@@ -44,8 +56,7 @@ async function benchCase(
   cases: OpCases,
   opCase: OpCase,
   dtype: DType,
-  device: string,
-  runs: number,
+  { device, size, runs }: Omit<OpsOptions, 'filter'>,
 ): Promise<Measurement> {
   const { op } = cases;
   const { name } = op.declaration;
@@ -59,8 +70,8 @@ async function benchCase(
     inputBytes = Object.values(inputs).reduce((sum, tensor) => sum + tensor.byteLength, 0);
     outputBytes = tensorsOf(outputs).reduce((sum, tensor) => sum + tensor.byteLength, 0);
     sets.push({ inputs, outputs });
-  } while (sets.length * (inputBytes + outputBytes) < rotatedBytes && sets.length < 64);
-  const calls = Math.max(sets.length, 20);
+  } while (sets.length * (inputBytes + outputBytes) < rotatedBytes[size] && sets.length < 64);
+  const calls = Math.max(sets.length, size === 'full' ? 20 : 1);
   let recording: Recording | undefined;
   try {
     recording = record(device, () => {
@@ -72,7 +83,7 @@ async function benchCase(
     const graph = recording;
     // Enough replays that one wait for the device weighs nothing, and that clocks have risen from idle.
     const estimate = await timeLaunches(device, () => graph.replay(), { runs: 1, calls: 5, warmUps: 1 });
-    const replays = Math.min(2000, Math.max(5, Math.ceil(20 / estimate.median)));
+    const replays = size === 'small' ? 1 : Math.min(2000, Math.max(5, Math.ceil(20 / estimate.median)));
     const sample = await timeLaunches(device, () => graph.replay(), { runs, calls: replays, warmUps: 1 });
     const microseconds = {
       median: (sample.median * 1000) / calls,
@@ -94,6 +105,13 @@ async function benchCase(
     for (const { inputs, outputs } of sets)
       for (const tensor of [...Object.values(inputs), ...tensorsOf(outputs)]) tensor.dispose();
   }
+}
+
+function elementsOf({ op }: OpCases, opCase: OpCase): number {
+  return Object.values(caseShapes(op, opCase)).reduce(
+    (sum, shape) => sum + shape.reduce((product, extent) => product * extent, 1),
+    0,
+  );
 }
 
 function tensorsOf(outputs: unknown): Tensor[] {

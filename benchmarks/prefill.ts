@@ -1,28 +1,39 @@
-// Time from prompt to first token: text alone, with one picture, and the tower alone.
+// Time from prompt to first token: text alone, with one picture, a batch of long prompts; and the tower alone.
 
 import { prefill, PromptBatch } from '@limen/models-janus';
-import { argmax, empty, fillNormal } from '@limen/tensor';
+import { argmax, empty, fillNormal, type Tensor } from '@limen/tensor';
 
 import type { BenchmarkContext } from './lib/context.js';
 import { timeLaunches } from './lib/measure.js';
-import { ceilings, layerOperations } from './lib/random-janus.js';
+import { progress } from './lib/progress.js';
+import { ceilings, layerOperations, wordIds } from './lib/random-janus.js';
 import type { Measurement } from './lib/report.js';
 
-/** 640 tokens, of which 576 are a picture, or none; and eight prompts of 1,024 tokens at once. */
-export async function benchPrefill({
-  network,
-  model,
-  device,
-  format,
-  runs,
-  dtype,
-}: BenchmarkContext): Promise<Measurement[]> {
-  const { vision, tokens } = network.config;
+/** One prompt with or without a picture, and a batch of long ones. */
+export interface PrefillSizes {
+  /** Tokens of a single prompt, the picture's included. */
+  readonly single: number;
+  readonly batch: number;
+  /** Tokens of each prompt of the batch. */
+  readonly each: number;
+}
+
+/** What is measured unless a small size is asked for. */
+export const prefillSizes: Record<'full' | 'small', PrefillSizes> = {
+  full: { single: 640, batch: 8, each: 1024 },
+  small: { single: 40, batch: 2, each: 24 },
+};
+
+/** Milliseconds until the first token of every prompt is chosen. */
+export async function benchPrefill(
+  { network, model, device, format, runs, dtype }: BenchmarkContext,
+  { single, batch, each }: PrefillSizes,
+): Promise<Measurement[]> {
+  const { config } = network;
+  const { vision, tokens, text } = config;
   const { imageSize, imageTokens, hiddenSize, intermediateSize, layers } = vision;
-  const total = 640;
-  const words = (count: number) => Array.from({ length: count }, (_, index) => 10 + ((index * 7919) % 90000));
   const picture = [
-    ...words(10),
+    ...wordIds(config, 10),
     tokens.beginOfImage,
     ...new Array<number>(imageTokens).fill(tokens.imagePlaceholder),
     tokens.endOfImage,
@@ -33,52 +44,42 @@ export async function benchPrefill({
   const towerOperations =
     2 * imageTokens * layers * (4 * hiddenSize ** 2 + 2 * hiddenSize * intermediateSize) +
     layers * 4 * imageTokens ** 2 * hiddenSize;
-  const textOperations = total * layerOperations(model);
+  // A token attends to those before it: half of all pairs, two products of the width for each.
+  const textOperations = (rows: number, length: number) =>
+    rows * (length * layerOperations(model) + text.layers * 2 * length ** 2 * text.heads * text.headSize);
   const milliseconds = (operations: number) => (operations / ceilings.bf16OperationsPerSecond) * 1000;
 
-  const cases = [
+  const cases: { varies: string; prompts: number[][]; image?: Tensor; operations: number }[] = [
     {
-      id: 'prefill',
-      varies: 't640i1',
-      prompts: [[...picture, ...words(total - picture.length)]],
+      varies: `b1/t${single}i1`,
+      prompts: [[...picture, ...wordIds(config, single - picture.length)]],
       image: pixels,
-      floor: milliseconds(textOperations + towerOperations),
+      operations: textOperations(1, single) + towerOperations,
     },
+    { varies: `b1/t${single}i0`, prompts: [wordIds(config, single)], operations: textOperations(1, single) },
     {
-      id: 'prefill',
-      varies: 't640i0',
-      prompts: [words(total)],
-      image: undefined,
-      floor: milliseconds(textOperations),
-    },
-    {
-      id: 'prefill',
-      varies: 't1024i0',
-      prompts: Array.from({ length: 8 }, () => words(1024)),
-      image: undefined,
-      floor: milliseconds(8 * 1024 * layerOperations(model)),
+      varies: `b${batch}/t${each}i0`,
+      prompts: Array.from({ length: batch }, (_, row) => wordIds(config, each, row * each)),
+      operations: textOperations(batch, each),
     },
   ];
   const measurements: Measurement[] = [];
-  for (const { id, varies, prompts, image, floor } of cases) {
-    using batch = new PromptBatch(prompts, tokens.imagePlaceholder, device);
+  for (const { varies, prompts, image, operations } of cases) {
+    progress(`prefill ${format}: ${varies}`);
+    using rows = new PromptBatch(prompts, tokens.imagePlaceholder, device);
     const sample = await timeLaunches(
       device,
       () => {
-        using last = prefill(network, undefined, undefined, batch, image);
+        using last = prefill(network, undefined, undefined, rows, image);
         using logits = network.textLogits(last);
         argmax({ x: logits }).dispose();
       },
       { runs, calls: 3 },
     );
-    measurements.push({
-      id: `${id}/${model}/${format}/b${prompts.length}/${varies}`,
-      unit: 'ms',
-      ...sample,
-      floor,
-      rivals: [],
-    });
+    const floor = milliseconds(operations);
+    measurements.push({ id: `prefill/${model}/${format}/${varies}`, unit: 'ms', ...sample, floor, rivals: [] });
   }
+  progress(`prefill ${format}: tower`);
   const tower = await timeLaunches(device, () => network.encodeImages(pixels).dispose(), { runs, calls: 3 });
   measurements.push({
     id: `tower/${model}/${format}/n1`,

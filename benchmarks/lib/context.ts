@@ -6,6 +6,13 @@ import type { DType } from '@limen/tensor';
 
 import type { BenchmarkModel } from './random-janus.js';
 
+/** One decode measurement. */
+export interface DecodeCase {
+  readonly batch: number;
+  /** Tokens in the cache of every sequence. */
+  readonly context: number;
+}
+
 /** A network on a device and what to vary. */
 export interface BenchmarkContext {
   readonly network: JanusPro;
@@ -17,14 +24,10 @@ export interface BenchmarkContext {
   readonly format: string;
   /** Storage of keys and values. */
   readonly kv: CacheDType;
-  readonly batches: readonly number[];
-  readonly contexts: readonly number[];
-  /** Pictures drawn at once. */
-  readonly counts: readonly number[];
   readonly runs: number;
 }
 
 /** Last part of an id: how keys and values are kept, unless as the activations are. */
-export function kvSuffix({ kv, dtype }: BenchmarkContext): string {
+export function kvSuffix({ kv, dtype }: Pick<BenchmarkContext, 'kv' | 'dtype'>): string {
   return kv === dtype ? '' : `/kv-${kv}`;
 }

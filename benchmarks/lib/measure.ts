@@ -18,6 +18,13 @@ export function summarize(values: readonly number[]): Sample {
   return { median: median ?? NaN, spread: (sorted.at(-1) ?? NaN) - (sorted[0] ?? NaN), runs: values.length };
 }
 
+/** Mean and standard deviation of some figures. */
+export function moments(values: readonly number[]): { readonly mean: number; readonly deviation: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, deviation: Math.sqrt(squares / Math.max(1, values.length - 1)) };
+}
+
 /**
  * Milliseconds per call, from the first launch until the device is idle again.
  *

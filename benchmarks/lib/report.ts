@@ -22,6 +22,9 @@ export interface Measurement extends Sample {
   /** What the machine's measured memory or arithmetic rate allows, in the same unit; null when it was not worked out. */
   readonly floor: number | null;
   readonly rivals: readonly Rival[];
+  /** Of single calls, where they were timed one by one; `deviation` is the standard one. */
+  readonly mean?: number;
+  readonly deviation?: number;
   /** Anything a reader needs to know. */
   readonly note?: string;
 }

@@ -39,6 +39,7 @@ export { checkRotary, rotaryAngle } from './rotary.js';
 export { Scope, scoped } from './scope.js';
 export { allocateHostBuffer, openSideStream, requireNoCapture } from './side-stream.js';
 export { type LeakReportEntry, leakReport, trackLeaks } from './storage.js';
+export { streamHandle } from './stream-handle.js';
 export { Tensor } from './tensor.js';
 export { contiguous, read, readBytes, synchronize, toDevice, write } from './transfer.js';
 export { CheckpointError, type CheckpointErrorCode } from './errors/checkpoint-error.js';

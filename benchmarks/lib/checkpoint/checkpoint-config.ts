@@ -1,0 +1,67 @@
+// config.json of a checkpoint, as transformers writes it, from the shape of a model.
+
+import type { JanusConfig } from '@limen/models-janus';
+
+/** The configuration as JSON; reading it back gives the same shape. */
+export function checkpointConfig({ text, vision, imageCode, alignerDepth, tokens }: JanusConfig): object {
+  return {
+    architectures: ['JanusForConditionalGeneration'],
+    model_type: 'janus',
+    torch_dtype: 'bfloat16',
+    image_token_id: tokens.imagePlaceholder,
+    text_config: {
+      model_type: 'llama',
+      hidden_act: 'silu',
+      attention_bias: false,
+      mlp_bias: false,
+      bos_token_id: tokens.bos,
+      eos_token_id: tokens.eos,
+      pad_token_id: tokens.pad,
+      hidden_size: text.hiddenSize,
+      intermediate_size: text.intermediateSize,
+      num_hidden_layers: text.layers,
+      num_attention_heads: text.heads,
+      num_key_value_heads: text.keyValueHeads,
+      head_dim: text.headSize,
+      vocab_size: text.vocabularySize,
+      max_position_embeddings: text.maxPositions,
+      rope_theta: text.ropeBase,
+      rope_scaling: null,
+      rms_norm_eps: text.rmsNormEpsilon,
+    },
+    vision_config: {
+      model_type: 'janus_vision_model',
+      hidden_act: 'gelu',
+      attention_bias: true,
+      use_qk_norm: false,
+      num_channels: 3,
+      hidden_size: vision.hiddenSize,
+      num_hidden_layers: vision.layers,
+      num_attention_heads: vision.heads,
+      mlp_ratio: vision.intermediateSize / vision.hiddenSize,
+      image_size: vision.imageSize,
+      patch_size: vision.patchSize,
+      num_image_tokens: vision.imageTokens,
+      layer_norm_eps: vision.layerNormEpsilon,
+      projection_dim: text.hiddenSize,
+      depth: alignerDepth,
+    },
+    vq_config: {
+      model_type: 'janus_vqgan',
+      hidden_act: 'gelu',
+      in_channels: 3,
+      out_channels: 3,
+      double_latent: false,
+      num_embeddings: imageCode.codebookSize,
+      embed_dim: imageCode.codeSize,
+      latent_channels: imageCode.latentChannels,
+      base_channels: imageCode.baseChannels,
+      channel_multiplier: imageCode.channelMultipliers,
+      num_res_blocks: imageCode.residualBlocks,
+      num_patches: imageCode.gridSize,
+      num_hidden_layers: imageCode.alignerDepth,
+      projection_dim: text.hiddenSize,
+      image_token_embed_dim: imageCode.headSize,
+    },
+  };
+}
