@@ -8,6 +8,7 @@ interface RivalRow {
   readonly section?: string;
   readonly case?: string;
   readonly B?: number;
+  readonly prompt?: number;
   readonly 'ms/step'?: number;
   readonly 'tok/s'?: number;
   readonly steps?: number;
@@ -27,7 +28,7 @@ function comparable(row: RivalRow): { id: RegExp; rival: Rival }[] {
   }
   const milliseconds = row['ms/step'] ?? NaN;
   const tokens = row['tok/s'] ?? NaN;
-  const decodeId = new RegExp(`^decode/janus-pro-7b/[a-z0-9]+/b${row.B}/`);
+  const decodeId = new RegExp(`^decode/janus-pro-7b/[a-z0-9]+/b${row.B}/c${row.prompt}(/|$)`);
   switch (`${row.section}: ${row.case}`) {
     case 'gen: generate eager':
       return [{ id: decodeId, rival: { name: 'transformers generate, eager bf16', median: tokens } }];
@@ -37,6 +38,8 @@ function comparable(row: RivalRow): { id: RegExp; rival: Rival }[] {
       return [{ id: /^prefill\/.*\/t640i1$/, rival: { name: 'transformers', median: milliseconds } }];
     case 'prefill: 640 text tokens':
       return [{ id: /^prefill\/.*\/t640i0$/, rival: { name: 'transformers', median: milliseconds } }];
+    case 'prefill: 8 x 1024 text tokens':
+      return [{ id: /^prefill\/.*\/b8\/t1024i0$/, rival: { name: 'transformers', median: milliseconds } }];
     case 'prefill: tower + aligner':
       return [{ id: /^tower\//, rival: { name: 'transformers', median: milliseconds } }];
     case 'image: VQ decode':
