@@ -32,6 +32,10 @@ const modelRows = [
     /^prefill\/(.+)\/(\w+)\/b1\/t(\d+)i1$/,
     (/** @type {string[]} */ m) => `prompt of ${m[3]} tokens with one picture, to the first token`,
   ],
+  [
+    /^prefill\/(.+)\/(\w+)\/b(\d+)\/t(1\d{3})i0$/,
+    (/** @type {string[]} */ m) => `${m[3]} prompts of ${m[4]} tokens, to the first token of each`,
+  ],
   [/^draw\/(.+)\/(\w+)\/n(\d+)$/, (/** @type {string[]} */ m) => `drawing, ${m[2]}, ${m[3]} at once, to pixels`],
 ];
 
