@@ -7,8 +7,8 @@
 // y        [B, T, H, D]  as q            contiguous; a query that sees no key gets zeros
 //
 // Causal: query t sees keys s ≤ t + (S − T), the last query all of them.
-// Two ways: attention_flash.cuh (f16 and bf16, D a multiple of 8 up to 128, 16-byte aligned rows) and
-// attention_plain.cuh (everything else, D up to 512).
+// Three ways: f16 and bf16 with 16-byte aligned rows and D a multiple of 8 run on tensor cores, attention_flash.cuh for D
+// up to 128 and attention_wide.cuh for D up to 512; attention_plain.cuh takes everything else.
 //
 // One query per sequence over a paged cache: attention_decode_paged.cu.
 
@@ -19,6 +19,7 @@
 #include "device/vector_io.cuh"
 #include "kernels/attention_flash.cuh"
 #include "kernels/attention_plain.cuh"
+#include "kernels/attention_wide.cuh"
 
 namespace limen {
 namespace {
@@ -27,7 +28,6 @@ enum Operand { kQ, kK, kV, kLengths, kY };
 enum Attribute { kScale, kCausal };
 
 constexpr int kMostHeadSize = 512;
-constexpr int kMostFlashHeadSize = 128;
 
 template <typename T>
 AttentionArguments<T> arguments_of(const OpCall& call) {
@@ -54,9 +54,9 @@ AttentionArguments<T> arguments_of(const OpCall& call) {
 }
 
 template <typename T>
-bool flash_applies(const AttentionArguments<T>& a) {
+bool tensor_cores_apply(const AttentionArguments<T>& a) {
   // The running maximum is taken before scaling, which needs a positive scale.
-  if (a.head_size > kMostFlashHeadSize || a.head_size % 8 != 0 || !(a.scale > 0)) return false;
+  if (a.head_size % 8 != 0 || !(a.scale > 0)) return false;
   const int64_t strides[] = {a.q_batch, a.q_token, a.q_head, a.k_batch, a.k_token,
                              a.k_head,  a.v_batch, a.v_token, a.v_head};
   for (const int64_t stride : strides) {
@@ -83,12 +83,13 @@ void launch_typed(const OpCall& call) {
                                         std::to_string(a.batches) + ", H = " + std::to_string(a.heads) + ".");
   }
   if constexpr (sizeof(T) == 2) {
-    if (flash_applies(a)) {
+    if (tensor_cores_apply(a)) {
       if (a.head_size <= 32) return launch_attention_flash<T, 32>(a, stream);
       if (a.head_size <= 64) return launch_attention_flash<T, 64>(a, stream);
       if (a.head_size <= 96) return launch_attention_flash<T, 96>(a, stream);
       if (a.head_size <= 112) return launch_attention_flash<T, 112>(a, stream);
-      return launch_attention_flash<T, 128>(a, stream);
+      if (a.head_size <= 128) return launch_attention_flash<T, 128>(a, stream);
+      if (a.head_size <= 256 ? launch_attention_wide<T, 256>(a, stream) : launch_attention_wide<T, 512>(a, stream)) return;
     }
   }
   if (a.head_size <= 128) return launch_attention_plain<T, 128>(a, stream);
