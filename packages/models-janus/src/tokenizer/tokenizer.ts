@@ -37,7 +37,9 @@ export class Tokenizer implements TokenMeanings {
   private readonly allTokens: AddedTokenFinder;
   private readonly plainTokens: AddedTokenFinder;
   private readonly addedByText: ReadonlyMap<string, AddedToken>;
-  private readonly meanings: readonly (TokenMeaning | undefined)[];
+  private readonly addedById: ReadonlyMap<number, TokenMeaning>;
+  /** Spellings of the vocabulary by id. What they mean is worked out when it is asked for: few of them ever are. */
+  private readonly spellings: readonly (string | undefined)[];
 
   /**
    * Reads a tokenizer.
@@ -58,14 +60,11 @@ export class Tokenizer implements TokenMeanings {
     this.allTokens = new AddedTokenFinder(file.addedTokens);
     this.plainTokens = new AddedTokenFinder(file.addedTokens.filter((token) => !token.special));
     this.addedByText = new Map(file.addedTokens.map((token) => [token.content, token]));
-    const meanings: (TokenMeaning | undefined)[] = [];
-    for (const [token, id] of file.model.vocabulary) {
-      const bytes = bytesOfToken(token);
-      meanings[id] = bytes === undefined ? { text: token, special: false } : { bytes, special: false };
-    }
-    for (const { id, content, special } of file.addedTokens) meanings[id] = { text: content, special };
-    this.meanings = meanings;
-    this.vocabularySize = meanings.length;
+    this.addedById = new Map(file.addedTokens.map(({ id, content, special }) => [id, { text: content, special }]));
+    const spellings: (string | undefined)[] = [];
+    for (const [token, id] of file.model.vocabulary) spellings[id] = token;
+    this.spellings = spellings;
+    this.vocabularySize = Math.max(spellings.length, ...file.addedTokens.map(({ id }) => id + 1));
   }
 
   /**
@@ -111,7 +110,12 @@ export class Tokenizer implements TokenMeanings {
 
   /** What an id stands for; undefined if the vocabulary lacks it. */
   meaningOf(id: number): TokenMeaning | undefined {
-    return this.meanings[id];
+    const added = this.addedById.get(id);
+    if (added !== undefined) return added;
+    const spelling = this.spellings[id];
+    if (spelling === undefined) return undefined;
+    const bytes = bytesOfToken(spelling);
+    return bytes === undefined ? { text: spelling, special: false } : { bytes, special: false };
   }
 
   /** Id of an added token by its text; undefined if there is none. */
@@ -135,11 +139,11 @@ export class Tokenizer implements TokenMeanings {
 
   /** Whether an id is a special token. */
   isSpecial(id: number): boolean {
-    return this.meanings[id]?.special ?? false;
+    return this.addedById.get(id)?.special ?? false;
   }
 
   /** Whether the vocabulary has an id. */
   hasId(id: number): boolean {
-    return this.meanings[id] !== undefined;
+    return this.addedById.has(id) || this.spellings[id] !== undefined;
   }
 }
