@@ -1,7 +1,8 @@
 // One decode step over the pages of a cache, layer after layer as a model runs it, and how long a layer of it takes.
 //
 // Every layer has pages of its own and all layers together are far larger than the L2 cache, so keys and values come from
-// memory as they do in a model. The step is one recording: rotate and append one token of each sequence, attend, next layer.
+// memory as they do in a model. The step is one recording: rotate and append one token of each sequence, attend, next layer;
+// one launch a layer, or two where sequences share what they read.
 
 import { bytesPerToken, type CacheDType, cacheFormats, type CacheSequence, type PagedCache } from '@limen/kv-cache';
 import { type DType, empty, fillNormal, fromArray, record, type Tensor } from '@limen/tensor';
@@ -119,18 +120,25 @@ export async function timeStep(
   using pageTable = cache.pageTable(sequences);
   using lengths = cache.lengths(sequences);
   const newest = sequences.map(({ length }) => length - 1);
-  using positions = fromArray(newest, [batch, 1], { dtype: 'i32', device });
+  using positions = fromArray(newest, [batch], { dtype: 'i32', device });
   using prefixLengths = fromArray([prefixTokens], [1], { dtype: 'i32', device });
-  using k = normal([batch, 1, keyValueHeads, headSize], dtype, device, 1);
-  using v = normal([batch, 1, keyValueHeads, headSize], dtype, device, 2);
-  using queries = normal([batch, 1, heads, headSize], dtype, device, 3);
-  using q = queries.squeeze(1);
+  using k = normal([batch, keyValueHeads, headSize], dtype, device, 1);
+  using v = normal([batch, keyValueHeads, headSize], dtype, device, 2);
+  using q = normal([batch, heads, headSize], dtype, device, 3);
   using out = empty([batch, heads, headSize], { dtype, device });
-  const shared = prefixTokens > 0 ? { prefixLengths } : {};
+  const options = { rotary, rotaryDimensions };
+  using keys = k.unsqueeze(1);
+  using values = v.unsqueeze(1);
+  using queries = q.unsqueeze(1);
+  using slots = positions.unsqueeze(1);
   using step = record(device, () => {
     for (let layer = 0; layer < layers; layer++) {
-      cache.append(layer, { k, v, pageTable, positions, q: queries }, { rotary, rotaryDimensions });
-      cache.attention(layer, { q, pageTable, lengths, ...shared }, { out });
+      if (prefixTokens === 0) {
+        cache.attend(layer, { q, k, v, pageTable, positions, lengths }, { ...options, settledCache: true, out });
+      } else {
+        cache.append(layer, { k: keys, v: values, pageTable, positions: slots, q: queries }, options);
+        cache.attention(layer, { q, pageTable, lengths, prefixLengths }, { out });
+      }
     }
   });
   const estimate = await timeLaunches(device, () => step.replay(), { runs: 1, calls: 2, warmUps: 1 });

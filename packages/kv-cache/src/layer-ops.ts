@@ -2,6 +2,8 @@
 
 import type { Tensor } from '@limen/tensor';
 
+import { attentionAppendPaged } from './ops/attention-append-paged.js';
+import { attentionAppendQuantized } from './ops/attention-append-quantized.js';
 import { attentionDecodePaged } from './ops/attention-decode-paged.js';
 import { attentionDecodeQuantized } from './ops/attention-decode-quantized.js';
 import { kvAppend } from './ops/kv-append.js';
@@ -51,6 +53,29 @@ export interface AttentionInputs {
   readonly sinks?: number;
 }
 
+/** One new token of each sequence of a batch, and which keys its queries see. */
+export interface AttendInputs extends Omit<AttentionInputs, 'prefixLengths'> {
+  /** `[B, K, D]`, not rotated, as `q`; the type of the cache where that has no scales. */
+  readonly k: Tensor;
+  /** `[B, K, D]`, likewise. */
+  readonly v: Tensor;
+  /** i32 `[B]`, position of each token in its sequence; negative ones are not stored. */
+  readonly positions: Tensor;
+  /** i32 `[B]`, positions to rotate by; default: `positions`. */
+  readonly rotaryPositions?: Tensor;
+}
+
+/** How queries and keys are rotated, and what may be read early. */
+export interface AttendOptions extends RotaryOptions {
+  /**
+   * Promises that no op that may still be running writes the tables or this layer's pages, as is true between the layers
+   * of a model; default `false`.
+   */
+  readonly settledCache?: boolean;
+  /** `[B, H, D]`; default: a new tensor that the caller disposes. */
+  readonly out?: Tensor;
+}
+
 /** Writes keys and values into a layer's pages. */
 export function appendToLayer(pages: LayerPages, inputs: AppendInputs, options: RotaryOptions = {}): void {
   const { keys: keyPages, values: valuePages, keyScales, valueScales } = pages;
@@ -73,4 +98,15 @@ export function attendToLayer(pages: LayerPages, inputs: AttentionInputs, out?: 
     { q, keyPages, valuePages, keyScales, valueScales, pageTable, lengths, prefixLengths },
     options,
   );
+}
+
+/** `[B, H, D]`: stores one token of each sequence and attends to the layer's pages, in one launch. */
+export function stepLayer(pages: LayerPages, inputs: AttendInputs, options: AttendOptions = {}): Tensor {
+  const { keys: keyPages, values: valuePages, keyScales, valueScales } = pages;
+  const { scale, window, sinks, ...tensors } = inputs;
+  const attributes = { ...options, scale, window, sinks };
+  if (keyScales === undefined || valueScales === undefined) {
+    return attentionAppendPaged({ ...tensors, keyPages, valuePages }, attributes);
+  }
+  return attentionAppendQuantized({ ...tensors, keyPages, valuePages, keyScales, valueScales }, attributes);
 }

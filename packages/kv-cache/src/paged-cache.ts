@@ -14,8 +14,11 @@ import {
   type AppendInputs,
   appendToLayer,
   attendToLayer,
+  type AttendInputs,
+  type AttendOptions,
   type AttentionInputs,
   type RotaryOptions,
+  stepLayer,
 } from './layer-ops.js';
 import { defaultPageSize, PagePool } from './page-pool.js';
 import { type LayerPages, PageMemory } from './page-memory.js';
@@ -248,6 +251,25 @@ export class PagedCache implements Disposable {
    */
   attention(layer: number, inputs: AttentionInputs, options: { readonly out?: Tensor } = {}): Tensor {
     return attendToLayer(this.layer(layer), inputs, options.out);
+  }
+
+  /**
+   * A decode step: `append` of one token of each sequence and `attention` of its queries, in one launch. `q` and `k` come
+   * as they were projected and stay so.
+   *
+   * @param layer - index, from 0
+   * @param inputs - queries, keys and values of the new tokens, where they go, and the tables that say where the keys are
+   * @param options - how queries and keys are rotated (default: not at all), `settledCache`, and `out`
+   * @returns `[B, H, D]`
+   * @throws {InvalidArgumentError} there is no such layer
+   * @throws {ShapeMismatchError} a tensor does not fit the cache
+   * @throws {DisposedError} the cache or a tensor was disposed
+   *
+   * @remarks Capture-safe. Sequences that share a beginning read it each for itself; `attention` with `prefixLengths` reads
+   * it once. Kernels: `attention_append_paged.cu`, `attention_append_quantized.cu`.
+   */
+  attend(layer: number, inputs: AttendInputs, options?: AttendOptions): Tensor {
+    return stepLayer(this.layer(layer), inputs, options);
   }
 
   /**

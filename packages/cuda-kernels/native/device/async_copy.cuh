@@ -18,9 +18,11 @@ __device__ __forceinline__ void copy_async16(void* target, const void* source, b
                : "memory");
 }
 
-// Four bytes, through L1. Both addresses must be 4-byte aligned.
-__device__ __forceinline__ void copy_async4(void* target, const void* source) {
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 4;" ::"r"(shared_address(target)), "l"(source) : "memory");
+// Four bytes, through L1; `valid` as above. Both addresses must be 4-byte aligned.
+__device__ __forceinline__ void copy_async4(void* target, const void* source, bool valid) {
+  const int bytes = valid ? 4 : 0;
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(shared_address(target)), "l"(source), "r"(bytes)
+               : "memory");
 }
 
 // Closes the group of copies issued since the last call, possibly none.

@@ -9,6 +9,7 @@
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 #include <cstdint>
 
@@ -33,14 +34,24 @@ struct PagesFp8 {
   using Compute = __half;
   static constexpr int kBits = 8;
   static constexpr ScaleKind kScale = ScaleKind::kFactor;
-  // Two e4m3 bytes → two halves, exactly.
-  static __device__ __forceinline__ uint32_t widen(uint32_t two_bytes) {
-    const __half2_raw pair = __nv_cvt_fp8x2_to_halfraw2(static_cast<__nv_fp8x2_storage_t>(two_bytes), __NV_E4M3);
-    return static_cast<uint32_t>(pair.x) | static_cast<uint32_t>(pair.y) << 16;
-  }
+  // Four e4m3 bytes → two words of two halves each, exactly. In assembly, because from the library's function each half of
+  // the word comes with a shift or a mask of its own.
   static __device__ __forceinline__ void widen4(uint32_t word, uint32_t& low, uint32_t& high) {
-    low = widen(word & 0xffffu);
-    high = widen(word >> 16);
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 890
+    asm("{\n"
+        ".reg .b16 first, second;\n"
+        "mov.b32 {first, second}, %2;\n"
+        "cvt.rn.f16x2.e4m3x2 %0, first;\n"
+        "cvt.rn.f16x2.e4m3x2 %1, second;\n"
+        "}"
+        : "=r"(low), "=r"(high)
+        : "r"(word));
+#else
+    const __half2_raw first = __nv_cvt_fp8x2_to_halfraw2(static_cast<__nv_fp8x2_storage_t>(word & 0xffffu), __NV_E4M3);
+    const __half2_raw second = __nv_cvt_fp8x2_to_halfraw2(static_cast<__nv_fp8x2_storage_t>(word >> 16), __NV_E4M3);
+    low = static_cast<uint32_t>(first.x) | static_cast<uint32_t>(first.y) << 16;
+    high = static_cast<uint32_t>(second.x) | static_cast<uint32_t>(second.y) << 16;
+#endif
   }
 };
 struct PagesInt8 {

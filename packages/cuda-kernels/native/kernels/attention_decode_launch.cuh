@@ -40,7 +40,8 @@ struct DecodeOperands {
 
 // What the splits depend on beside shapes; asked once.
 struct DecodeDevice {
-  int64_t wanted_blocks, cluster_limit;
+  int64_t multiprocessors, wanted_blocks, cluster_limit;
+  int64_t append_cluster;  // blocks of a cluster in the one-launch decode step
 
   static const DecodeDevice& current() {
     static const DecodeDevice facts = [] {
@@ -48,7 +49,9 @@ struct DecodeDevice {
       cudaGetDevice(&device);
       cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
       cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
-      return DecodeDevice{kBlocksPerMultiprocessor * multiprocessors, major >= 9 ? kMostClusterSplits : 1};
+      const bool clusters = major >= 9;
+      return DecodeDevice{multiprocessors, kBlocksPerMultiprocessor * multiprocessors, clusters ? kMostClusterSplits : 1,
+                          clusters ? 8 : 1};
     }();
     return facts;
   }

@@ -7,19 +7,13 @@
 
 #include <algorithm>
 
-#include "kernels/attention_decode_tiles.cuh"
+#include "kernels/attention_decode_step.cuh"
 
 namespace limen {
 
 // Warps of a block, two of which fit a multiprocessor by registers and by shared memory.
 template <typename Format, int kHead, int kTiles>
 inline constexpr int kTensorWarps = kHead > 128 ? 4 : kTiles > 1 || Format::kBits == 16 ? 6 : 8;
-// What a warp keeps of the queries in its columns. Lane 4·g + t: columns 2t and 2t + 1 of each tile.
-template <int kTiles, int kHead>
-struct DecodeState {
-  float highest[kTiles][2], total[kTiles][2], lowest[kTiles][2];
-  float sum[kTiles][kHead / 16][4];
-};
 
 // Shared memory of the merge, over that of the rings. Rows have four floats of padding to stay on sixteen bytes.
 template <int kHead, int kWarps>
@@ -86,10 +80,8 @@ __device__ __forceinline__ void merge_and_store(const DecodeArguments& a, Decode
       }
 #pragma unroll
       for (int m = 0; m < kHead / 16; ++m) {
-        constexpr int kPairs = Shape::kValueElements / 2;
-        const int d = ((m / kPairs) * 8 + g) * Shape::kValueElements + m % kPairs * 2;
-        *reinterpret_cast<float2*>(row + d) =
-            make_float2(state.sum[tile][m][c] + lowest, state.sum[tile][m][2 + c] + lowest);
+        row[channel_of<Format, kHead>(m, g, 0)] = state.sum[tile][m][c] + lowest;
+        row[channel_of<Format, kHead>(m, g, 1)] = state.sum[tile][m][2 + c] + lowest;
       }
     }
   }

@@ -26,17 +26,12 @@
 
 namespace limen {
 
-// A weight may exceed one by as many powers of two before the running maximum is brought up to date.
-inline constexpr float kMaximumSlack = 8.0f;
-inline constexpr float kLeastScale = 1e-30f;  // stands for 0, whose logarithm would be −∞
-
 template <typename Format, int kHead, int kTiles>
 __global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHead > 128 ? 1 : 2)
     attention_decode_tensor_kernel(const DecodeArguments a) {
   using Shape = DecodeShape<Format, kHead>;
-  using Compute = typename Format::Compute;
   extern __shared__ __align__(128) float shared[];
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
+  const int warp = threadIdx.x / 32, t = threadIdx.x % 4;
   const int rows = a.part == DecodePart::kPrefix ? a.rows : 1;
   const int all_columns = a.heads / a.key_heads * rows;
   const int chunks = (all_columns + 8 * kTiles - 1) / (8 * kTiles);
@@ -80,12 +75,11 @@ __global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHea
   int first_limit = range.last;  // tiles that end before it need no mask
 #pragma unroll
   for (int tile = 0; tile < kTiles; ++tile) first_limit = min(first_limit, min(limit[tile][0], limit[tile][1]));
-  uint32_t q[kTiles][kHead / 16][2];
-  float q_sum[kTiles][2] = {};
-  load_queries<Format, kHead, kTiles>(a, first_column, columns, key_head, q, q_sum);
-  DecodeState<kTiles, kHead> state = {};
-#pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) state.highest[tile][0] = state.highest[tile][1] = -INFINITY;
+  QueryRegisters<Format, kHead, kTiles> queries = {};
+  load_queries<Format, kHead, kTiles>(a, first_column, columns, key_head, queries.words, queries.sum);
+  const FragmentPlaces<Format, kHead> places;
+  DecodeState<kTiles, kHead> state;
+  state.clear();
   const float factor = a.scale * 1.4426950408889634f;  // powers of two instead of e
 
   for (int used = 0; tile_start < range.last; tile_start += kStride, used = used + 1 == Shape::kStages ? 0 : used + 1) {
@@ -97,160 +91,8 @@ __global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHea
       next = ring.locate(ahead + kStride);
     }
     commit_copies();
-    const char* const keys = ring.stage(used);
-    const char* const values = keys + Shape::kKeys * Shape::kRowBytes;
-
-    // Two sums side by side where there is only one tile: a multiplication need not wait for the one before.
-    constexpr int kSums = Shape::kDepth * kTiles == 1 ? 2 : 1;
-    float score[Shape::kDepth][kTiles][4] = {};
-    float other[4] = {};
-#pragma unroll
-    for (int chunk = 0; chunk < Shape::kKeyChunks; ++chunk) {
-#pragma unroll
-      for (int sub = 0; sub < Shape::kDepth; ++sub) {
-        uint32_t near[Shape::kKeyWords], far[Shape::kKeyWords];
-        ring.read(keys, sub * 16 + g, (chunk * 4 + t) * Shape::kKeyBytes, near);
-        ring.read(keys, sub * 16 + 8 + g, (chunk * 4 + t) * Shape::kKeyBytes, far);
-#pragma unroll
-        for (int step = 0; step < Shape::kKeySteps; ++step) {
-          uint32_t a0, a1, a2, a3;
-          key_words<Format>(near, step, a0, a2);
-          key_words<Format>(far, step, a1, a3);
-#pragma unroll
-          for (int tile = 0; tile < kTiles; ++tile) {
-            const uint32_t* const words = q[tile][chunk * Shape::kKeySteps + step];
-            mma_16x8x16<Compute>(kSums == 2 && step % 2 == 1 ? other : score[sub][tile], a0, a1, a2, a3, words[0],
-                                 words[1]);
-          }
-        }
-      }
-    }
-    if constexpr (kSums == 2) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) score[0][0][i] += other[i];
-    }
-    float2 key_scale[Shape::kDepth][2];
-    float value_log[Shape::kDepth][2] = {}, value_inverse[Shape::kDepth][2], value_lowest[Shape::kDepth][2];
-    if constexpr (Format::kScale != ScaleKind::kNone) {
-      const auto* const scales = reinterpret_cast<const uint2*>(values + Shape::kKeys * Shape::kRowBytes);
-#pragma unroll
-      for (int sub = 0; sub < Shape::kDepth; ++sub) {
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-          const uint2 pair = scales[sub * 16 + half * 8 + g];
-          key_scale[sub][half] = scale_of<Format>(pair.x);
-          const float2 value_scale = scale_of<Format>(pair.y);
-          const float scale = fmaxf(value_scale.x, kLeastScale);
-          value_log[sub][half] = __log2f(scale);
-          value_inverse[sub][half] = __fdividef(1.0f, scale);
-          value_lowest[sub][half] = value_scale.y;
-        }
-      }
-    }
-
-    // Scores → weights. Accumulator i: key g + 8 · (i / 2), column 2t + i % 2.
-    const bool ragged = tile_start + Shape::kKeys > first_limit;
-    bool exceeds = false;
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-      for (int sub = 0; sub < Shape::kDepth; ++sub) {
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          const int half = i / 2, c = i % 2;
-          float& value = score[sub][tile][i];
-          if constexpr (Format::kScale != ScaleKind::kNone) value *= key_scale[sub][half].x;
-          if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
-            value = fmaf(q_sum[tile][c], key_scale[sub][half].y, value);
-          }
-          value = fmaf(value, factor, value_log[sub][half]);
-          if (ragged && tile_start + sub * 16 + half * 8 + g >= limit[tile][c]) value = -INFINITY;
-          exceeds |= value > state.highest[tile][c] + kMaximumSlack;
-        }
-      }
-    }
-    if (__any_sync(kFullWarp, exceeds)) {
-#pragma unroll
-      for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-        for (int c = 0; c < 2; ++c) {
-          float best = state.highest[tile][c];
-#pragma unroll
-          for (int sub = 0; sub < Shape::kDepth; ++sub) {
-            best = fmaxf(best, fmaxf(score[sub][tile][c], score[sub][tile][2 + c]));
-          }
-#pragma unroll
-          for (int offset = 4; offset < 32; offset *= 2) best = fmaxf(best, __shfl_xor_sync(kFullWarp, best, offset));
-          // Nothing seen yet: −∞ − −∞ would be NaN.
-          const float keep = best == -INFINITY ? 1.0f : exp2f(state.highest[tile][c] - best);
-          state.highest[tile][c] = best;
-          state.total[tile][c] *= keep;
-          state.lowest[tile][c] *= keep;
-#pragma unroll
-          for (int m = 0; m < kHead / 16; ++m) {
-            state.sum[tile][m][c] *= keep;
-            state.sum[tile][m][2 + c] *= keep;
-          }
-        }
-      }
-    }
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-      for (int c = 0; c < 2; ++c) {
-        const float base = state.highest[tile][c] == -INFINITY ? 0.0f : state.highest[tile][c];
-#pragma unroll
-        for (int sub = 0; sub < Shape::kDepth; ++sub) {
-#pragma unroll
-          for (int half = 0; half < 2; ++half) {
-            float& weight = score[sub][tile][2 * half + c];
-            weight = exp2f(weight - base);
-            if constexpr (Format::kScale == ScaleKind::kNone) {
-              state.total[tile][c] += weight;
-            } else {
-              const float plain = weight * value_inverse[sub][half];
-              state.total[tile][c] += plain;
-              if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
-                state.lowest[tile][c] = fmaf(plain, value_lowest[sub][half], state.lowest[tile][c]);
-              }
-            }
-          }
-        }
-      }
-    }
-
-#pragma unroll
-    for (int sub = 0; sub < Shape::kDepth; ++sub) {
-      uint32_t weights[kTiles][2];
-#pragma unroll
-      for (int tile = 0; tile < kTiles; ++tile) {
-        weights[tile][0] = transpose_matrix(pack2<Compute>(score[sub][tile][0], score[sub][tile][1]));
-        weights[tile][1] = transpose_matrix(pack2<Compute>(score[sub][tile][2], score[sub][tile][3]));
-      }
-#pragma unroll
-      for (int chunk = 0; chunk < Shape::kValueChunks; ++chunk) {
-        uint32_t raw[4][Shape::kValueWords];
-#pragma unroll
-        for (int key = 0; key < 4; ++key) {
-          ring.read(values, sub * 16 + key / 2 * 8 + 2 * t + key % 2, (chunk * 8 + g) * Shape::kValueBytes, raw[key]);
-        }
-#pragma unroll
-        for (int word = 0; word < Shape::kValueWords; ++word) {
-          uint32_t near[kPerWord<Format>], far[kPerWord<Format>];
-          value_pairs<Format>(raw[0][word], raw[1][word], near);
-          value_pairs<Format>(raw[2][word], raw[3][word], far);
-#pragma unroll
-          for (int pair = 0; pair < kPerWord<Format> / 2; ++pair) {
-            const int m = (chunk * Shape::kValueWords + word) * (kPerWord<Format> / 2) + pair;
-#pragma unroll
-            for (int tile = 0; tile < kTiles; ++tile) {
-              mma_16x8x16<Compute>(state.sum[tile][m], near[2 * pair], near[2 * pair + 1], far[2 * pair],
-                                   far[2 * pair + 1], weights[tile][0], weights[tile][1]);
-            }
-          }
-        }
-      }
-    }
+    attend_tile<Format, kHead, kTiles>(ring.stage(used), places, queries, factor, tile_start,
+                                       tile_start + Shape::kKeys > first_limit, limit, state);
   }
   __syncthreads();  // the rings have served: their memory takes the sums
   merge_and_store<Format, kHead, kTiles>(a, state, first_column, columns, key_head, shared);

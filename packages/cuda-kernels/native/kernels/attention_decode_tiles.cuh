@@ -42,7 +42,7 @@ __device__ __forceinline__ QueryRow query_row(const DecodeArguments& a, int colu
   return {static_cast<int>(blockIdx.z) * rows + column / per_key_head, key_head * per_key_head + column % per_key_head};
 }
 
-// Q^T fragments: word w of k-step s holds the elements that key_words puts beside it. Lane 4·g + t: query g.
+// Q^T fragments: word w of k-step s holds the elements that stand beside it in a key's fragment. Lane 4·g + t: query g.
 template <typename Format, int kHead, int kTiles>
 __device__ __forceinline__ void load_queries(const DecodeArguments& a, int first_column, int columns, int key_head,
                                              uint32_t (&q)[kTiles][kHead / 16][2], float (&q_sum)[kTiles][2]) {
@@ -56,6 +56,17 @@ __device__ __forceinline__ void load_queries(const DecodeArguments& a, int first
     const bool present = column < columns;
     const QueryRow row = query_row(a, first_column + (present ? column : 0), key_head);
     const int64_t start = row.batch * a.q_batch + row.head * a.q_head;
+    if constexpr (Format::kBits == 16) {  // queries are of the pages' type
+#pragma unroll
+      for (int word = 0; word < kHead / 8; ++word) {
+        const int first = word * 8 + 2 * t;
+        q[tile][word / 2][word % 2] =
+            present && first < a.head_size
+                ? *reinterpret_cast<const uint32_t*>(static_cast<const char*>(a.q) + 2 * (start + first))
+                : 0u;
+      }
+      continue;
+    }
     float sum = 0.0f;
 #pragma unroll
     for (int chunk = 0; chunk < Shape::kKeyChunks; ++chunk) {
@@ -100,19 +111,36 @@ __device__ __forceinline__ void load_queries(const DecodeArguments& a, int first
   }
 }
 
-// Where byte `at` of row `row` lies in a stage. Sixteen-byte chunks trade places within their 128 bytes, so that the
-// lanes of a key fragment (eight rows, four neighbouring chunks) and those of a value fragment (rows 2t, eight
-// neighbouring chunks) meet no bank twice.
-template <int kRowBytes>
+// Where byte `at` of row `row` lies in a stage. Sixteen-byte chunks trade places within their 128 bytes, so that no bank is
+// met twice: 16-bit rows by the eight neighbouring rows of one chunk that load_matrices takes; narrower ones by the lanes
+// of a key fragment (eight rows, four neighbouring chunks) and by those of a value fragment (rows 2t, eight neighbouring
+// chunks).
+template <typename Format, int kRowBytes>
 __device__ __forceinline__ int staged_at(int row, int at) {
   constexpr int kChunks = kRowBytes / 16;
   const int chunk = at / 16, inside = at % 16;
-  if constexpr (kChunks >= 8) {
+  if constexpr (Format::kBits == 16) {
+    static_assert(kChunks >= 8, "a row fills the banks");
+    return row * kRowBytes + (chunk ^ row % 8) * 16 + inside;
+  } else if constexpr (kChunks >= 8) {
     return row * kRowBytes + (chunk ^ ((row >> 1 & 3) << 1 ^ (row & 1) << 2)) * 16 + inside;
   } else {
     constexpr int kRowsPerLine = 8 / kChunks;
     const int line = row / kRowsPerLine;
     return line * 128 + ((row % kRowsPerLine * kChunks + chunk) ^ (line & 3) << 1) * 16 + inside;
+  }
+}
+
+template <int kWords>
+__device__ __forceinline__ void read_staged(const char* source, uint32_t (&words)[kWords]) {
+  if constexpr (kWords == 4) {
+    const uint4 raw = *reinterpret_cast<const uint4*>(source);
+    words[0] = raw.x, words[1] = raw.y, words[2] = raw.z, words[3] = raw.w;
+  } else if constexpr (kWords == 2) {
+    const uint2 raw = *reinterpret_cast<const uint2*>(source);
+    words[0] = raw.x, words[1] = raw.y;
+  } else {
+    words[0] = *reinterpret_cast<const uint32_t*>(source);
   }
 }
 
@@ -122,6 +150,7 @@ template <typename Format, int kHead>
 struct TileRing {
   using Shape = DecodeShape<Format, kHead>;
   static constexpr int kPlaces = (Shape::kKeys + 31) / 32;  // keys that one lane locates
+  static constexpr int kChunks = Shape::kRowBytes / 16, kRowsAtOnce = 32 / kChunks;
   const DecodeArguments& a;
   char* ring;
   int batch, key_head, row_bytes, hidden, last;
@@ -143,9 +172,9 @@ struct TileRing {
 
   __device__ __forceinline__ char* stage(int index) const { return ring + index * Shape::kStageBytes; }
 
-  // Starts the copies of one tile into a stage. Keys and values lie at the same offset from their beginnings.
-  __device__ __forceinline__ void fill(int index, const Places& places) const {
-    constexpr int kChunks = Shape::kRowBytes / 16, kRowsAtOnce = 32 / kChunks;
+  // Starts the copies of one tile into a stage. Keys and values lie at the same offset from their beginnings. Rows from
+  // `rows` on and row `skipped` become zeros: nothing is read for them.
+  __device__ __forceinline__ void fill(int index, const Places& places, int rows = Shape::kKeys, int skipped = -1) const {
     const int lane = threadIdx.x % 32;
     char* const keys = stage(index);
     char* const values = keys + Shape::kKeys * Shape::kRowBytes;
@@ -157,8 +186,9 @@ struct TileRing {
         const int key = lane + 32 * i;
         char* const scales = values + Shape::kKeys * Shape::kRowBytes + 8 * key;
         if (key < Shape::kKeys) {
-          copy_async4(scales, a.keys.scale(places.page[i], places.slot[i], key_head));
-          copy_async4(scales + 4, a.values.scale(places.page[i], places.slot[i], key_head));
+          const bool wanted = key < rows && key != skipped;
+          copy_async4(scales, a.keys.scale(places.page[i], places.slot[i], key_head), wanted);
+          copy_async4(scales + 4, a.values.scale(places.page[i], places.slot[i], key_head), wanted);
         }
       }
     }
@@ -168,24 +198,73 @@ struct TileRing {
     for (int i = 0; i < Shape::kKeys / kRowsAtOnce; ++i) {
       const int row = lane / kChunks + i * kRowsAtOnce;
       const int64_t source = __shfl_sync(kFullWarp, offset[i * kRowsAtOnce / 32], row % 32) + at;
-      const int target = staged_at<Shape::kRowBytes>(row, at);
-      copy_async16(keys + target, a.keys.data + (inside ? source : 0), inside);
-      copy_async16(values + target, a.values.data + (inside ? source : 0), inside);
+      const int target = staged_at<Format, Shape::kRowBytes>(row, at);
+      const bool wanted = inside && row < rows && row != skipped;
+      copy_async16(keys + target, a.keys.data + (wanted ? source : 0), wanted);
+      copy_async16(values + target, a.values.data + (wanted ? source : 0), wanted);
     }
   }
+};
 
-  // The lane's words of one row of keys (or values) of a stage, `at` bytes into it.
-  template <int kWords>
-  __device__ __forceinline__ void read(const char* rows, int row, int at, uint32_t (&words)[kWords]) const {
-    const char* const source = rows + staged_at<Shape::kRowBytes>(row, at);
-    if constexpr (kWords == 4) {
-      const uint4 raw = *reinterpret_cast<const uint4*>(source);
-      words[0] = raw.x, words[1] = raw.y, words[2] = raw.z, words[3] = raw.w;
-    } else if constexpr (kWords == 2) {
-      const uint2 raw = *reinterpret_cast<const uint2*>(source);
-      words[0] = raw.x, words[1] = raw.y;
-    } else {
-      words[0] = *reinterpret_cast<const uint32_t*>(source);
+// The same copies for whole tiles in which every sixteen keys are neighbours of one page and vectors have no surplus. A lane
+// keeps where it reads and writes; of a tile it needs to know the pages alone.
+template <typename Format, int kHead>
+struct NeighbourCopies {
+  using Shape = DecodeShape<Format, kHead>;
+  static constexpr int kChunks = Shape::kRowBytes / 16, kRowsAtOnce = 32 / kChunks;
+  static constexpr int kTargets = kRowsAtOnce < 8 ? 8 / kRowsAtOnce : 1;  // further ones lie eight rows on
+  const char *key, *value, *scale;
+  const int* table;
+  int64_t page, slot, scale_page, scale_slot;
+  int page_shift, slot_mask, target[kTargets], scale_target;
+
+  __device__ __forceinline__ NeighbourCopies(const DecodeArguments& a, int batch, int key_head) {
+    const int lane = threadIdx.x % 32, first_row = lane / kChunks, at = lane % kChunks * 16;
+    const int64_t start = first_row * a.keys.slot + key_head * a.keys.head + at;
+    key = a.keys.data + start, value = a.values.data + start;
+    page = a.keys.page, slot = a.keys.slot;
+    table = a.page_table + static_cast<int64_t>(batch) * a.pages_per_sequence;
+    page_shift = a.page_shift, slot_mask = a.page_size - 1;
+#pragma unroll
+    for (int i = 0; i < kTargets; ++i) target[i] = staged_at<Format, Shape::kRowBytes>(first_row + i * kRowsAtOnce, at);
+    scale_target = 2 * Shape::kKeys * Shape::kRowBytes + lane % 16 * 8 + lane / 16 * 4;
+    if constexpr (Format::kScale != ScaleKind::kNone) {  // half of the lanes for keys, half for values
+      const PageView& view = lane < 16 ? a.keys : a.values;
+      scale = view.scale(0, lane % 16, key_head);
+      scale_page = a.keys.scale_page, scale_slot = a.keys.scale_slot;
+    }
+#pragma unroll
+    for (int i = 0; i < kTargets; ++i) asm volatile("" : "+r"(target[i]));
+    asm volatile("" : "+r"(scale_target), "+l"(key), "+l"(value), "+l"(table));
+  }
+
+  struct Pages {
+    int number[Shape::kDepth];
+  };
+  __device__ __forceinline__ Pages locate(int tile) const {
+    Pages pages;
+#pragma unroll
+    for (int sub = 0; sub < Shape::kDepth; ++sub) pages.number[sub] = max(0, table[(tile + 16 * sub) >> page_shift]);
+    return pages;
+  }
+
+  __device__ __forceinline__ void fill(char* stage, int tile, const Pages& pages) const {
+#pragma unroll
+    for (int sub = 0; sub < Shape::kDepth; ++sub) {
+      const int first = (tile + 16 * sub) & slot_mask;
+      const int64_t offset = pages.number[sub] * page + first * slot;
+      const char *from_key = key + offset, *from_value = value + offset;
+      if constexpr (Format::kScale != ScaleKind::kNone) {
+        copy_async4(stage + scale_target + sub * 128, scale + (pages.number[sub] * scale_page + first * scale_slot), true);
+      }
+#pragma unroll
+      for (int i = 0; i < (kRowsAtOnce < 16 ? 16 / kRowsAtOnce : 1); ++i) {
+        const int row = i * kRowsAtOnce;
+        char* const to = stage + target[row % 8 / kRowsAtOnce % kTargets] + (sub * 16 + row / 8 * 8) * Shape::kRowBytes;
+        copy_async16(to, from_key, true);
+        copy_async16(to + Shape::kKeys * Shape::kRowBytes, from_value, true);
+        from_key += kRowsAtOnce * slot, from_value += kRowsAtOnce * slot;
+      }
     }
   }
 };

@@ -14,3 +14,5 @@ export { swapPageLayout } from './swap-page-layout.js';
 export { transposeHeads } from './transpose-heads.js';
 export { attentionDecodeQuantized } from './attention-decode-quantized.js';
 export { kvAppendQuantized } from './kv-append-quantized.js';
+export { attentionAppendPaged } from './attention-append-paged.js';
+export { attentionAppendQuantized } from './attention-append-quantized.js';

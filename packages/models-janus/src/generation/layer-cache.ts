@@ -17,20 +17,28 @@ export function layerCache(cache: PagedCache, dtype: DType): LayerCache {
 
 function convertingCache(cache: PagedCache, stored: FloatType, dtype: FloatType): LayerCache {
   return {
-    append(layer, { k, v, q, positions, rotaryPositions = positions, ...step }, { rotary, base } = {}) {
-      for (const x of rotary === 'half' ? [q, k] : []) {
-        if (x !== undefined) ropeHalf({ x, positions: rotaryPositions }, { base, out: x });
-      }
+    append(layer, { k, v, ...step }) {
       using keys = converted(k, stored);
       using values = converted(v, stored);
-      cache.append(layer, { ...step, positions, k: keys, v: values });
+      cache.append(layer, { ...step, k: keys, v: values });
     },
-    attention(layer, { q, ...step }) {
+    attend(layer, { q, k, v, positions, rotaryPositions = positions, ...step }, { rotary, base, settledCache }) {
+      // Rotated in the model's type, so that the cache's rounds once.
+      if (rotary === 'half') for (const x of [q, k]) rotate(x, rotaryPositions, base);
       using queries = converted(q, stored);
-      using attended = cache.attention(layer, { ...step, q: queries });
+      using keys = converted(k, stored);
+      using values = converted(v, stored);
+      using attended = cache.attend(layer, { ...step, positions, q: queries, k: keys, v: values }, { settledCache });
       return converted(attended, dtype);
     },
   };
+}
+
+/** Turns one token of each sequence, `[B, heads, D]`, where it is. */
+function rotate(x: Tensor, positions: Tensor, base: number | undefined): void {
+  using tokens = x.unsqueeze(1);
+  using angles = positions.unsqueeze(1);
+  ropeHalf({ x: tokens, positions: angles }, { base, out: tokens });
 }
 
 function converted(x: Tensor, dtype: FloatType): Tensor {

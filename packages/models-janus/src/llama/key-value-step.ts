@@ -3,19 +3,33 @@
 
 import { attention, ropeHalf, type Tensor } from '@limen/tensor';
 
+/** One token of each sequence: `q` `[B, H, D]`, `k` and `v` `[B, K, D]`, not rotated; positions and lengths `[B]`. */
+export interface TokenStep {
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+  readonly pageTable: Tensor;
+  readonly positions: Tensor;
+  readonly lengths: Tensor;
+  readonly rotaryPositions?: Tensor;
+}
+
+/** How a token is rotated, and whether the cache is written by nothing but its own layers meanwhile. */
+export interface TokenOptions {
+  readonly rotary: 'none' | 'half';
+  readonly base?: number;
+  readonly settledCache?: boolean;
+}
+
 /** The part of a key/value cache that a pass needs; @limen/kv-cache's PagedCache has it. */
 export interface LayerCache {
-  append(
-    layer: number,
-    step: { k: Tensor; v: Tensor; pageTable: Tensor; positions: Tensor; q?: Tensor; rotaryPositions?: Tensor },
-    options?: { rotary?: 'none' | 'half'; base?: number },
-  ): void;
-  attention(layer: number, step: { q: Tensor; pageTable: Tensor; lengths: Tensor; scale?: number }): Tensor;
+  append(layer: number, step: { k: Tensor; v: Tensor; pageTable: Tensor; positions: Tensor }): void;
+  attend(layer: number, step: TokenStep, options: TokenOptions): Tensor;
 }
 
 /** What a layer projects for its attention, not yet rotated. */
 export interface Projections {
-  /** `[B, T, H, D]`; rotated where it is. */
+  /** `[B, T, H, D]`; may be rotated where it is. */
   readonly q: Tensor;
   /** `[B, T, K, D]`; may be rotated where it is. */
   readonly k: Tensor;
@@ -89,14 +103,18 @@ export class DecodeStep implements KeyValueStep {
   }
 
   attend(layer: number, { q, k, v }: Projections, ropeBase: number): Tensor {
-    // One pass over the token: queries turn in place, keys on their way into the page.
-    this.#cache.append(
-      layer,
-      { k, v, q, pageTable: this.#pageTable, positions: this.#slots, rotaryPositions: this.#positions },
-      { rotary: 'half', base: ropeBase },
-    );
     using queries = q.squeeze(1);
-    using attended = this.#cache.attention(layer, { q: queries, pageTable: this.#pageTable, lengths: this.#lengths });
+    using keys = k.squeeze(1);
+    using values = v.squeeze(1);
+    using slots = this.#slots.squeeze(1);
+    using angles = this.#positions.squeeze(1);
+    const tables = { pageTable: this.#pageTable, lengths: this.#lengths, positions: slots, rotaryPositions: angles };
+    // Tables and older keys were written before this pass began: the kernel may read them while the projection runs.
+    using attended = this.#cache.attend(
+      layer,
+      { q: queries, k: keys, v: values, ...tables },
+      { rotary: 'half', base: ropeBase, settledCache: true },
+    );
     return attended.unsqueeze(1);
   }
 }
