@@ -14,7 +14,7 @@ import {
   swapPageLayoutInPlace,
   transposeHeads,
 } from '@limen/kv-cache';
-import { empty, fillNormal, fromArray, trimMemory } from '@limen/tensor';
+import { copy, empty, fillNormal, fromArray, trimMemory, zeros } from '@limen/tensor';
 
 import { scale, timeLaunches } from '../lib/measure.js';
 import type { KvContext } from './context.js';
@@ -37,22 +37,40 @@ const shapes: Record<'full' | 'small', readonly TransformShape[]> = {
   small: [{ model: 'small', batch: 2, tokens: 48, heads: 2, headSize: 16 }],
 };
 
+/** Calls timed together: tens of milliseconds of work, beside which the wait for the device at their end is nothing. */
+const calls = { full: 100, small: 1 };
+/** Elements of the i32 tensors that a plain copy moves. */
+const copiedElements = { full: 2 ** 29, small: 2 ** 16 };
+
 const pageSize = 16;
 const scaledFormats: readonly CacheDType[] = ['fp8', 'int8', 'int4'];
 
 /** Measures every transform of bf16 keys, and the conversions between bf16 and the formats with scales. */
 export async function benchTransforms(context: KvContext): Promise<void> {
+  const ceiling = await measureCopy(context);
+  trimMemory(context.device);
   for (const shape of context.size === 'full' ? shapes.full : shapes.small) {
-    await context.attempt(`kv-transform/${shape.model}`, () => measureShape(shape, context));
+    await context.attempt(`kv-transform/${shape.model}`, () => measureShape(shape, ceiling, context));
     trimMemory(context.device);
   }
 }
 
-async function measureShape(shape: TransformShape, context: KvContext): Promise<void> {
+/** Bytes a second that a plain copy reads and writes, timed as the transforms are. */
+async function measureCopy({ device, size, runs, add }: KvContext): Promise<number> {
+  const shape = [copiedElements[size]];
+  using x = zeros(shape, { dtype: 'i32', device });
+  using y = empty(shape, { dtype: 'i32', device });
+  const sample = await timeLaunches(device, () => copy({ x }, { out: y }), { runs, calls: calls[size] });
+  const rate = scale(sample, (milliseconds) => (1000 * 2 * x.byteLength) / milliseconds);
+  const terabytes = scale(rate, (value) => value / 1e12);
+  add({ id: 'kv-transform-rate/copy', unit: 'TB/s', ...terabytes, floor: null, rivals: [] });
+  return rate.median;
+}
+
+async function measureShape(shape: TransformShape, ceiling: number, context: KvContext): Promise<void> {
   const { model, batch, tokens, heads, headSize } = shape;
   const { device, runs, add, attempt } = context;
   const dtype = 'bf16';
-  const ceiling = (await context.ceilings()).copy.median;
   const count = (batch * tokens) / pageSize;
 
   using x = empty([batch, tokens, heads, headSize], { dtype, device });
@@ -73,7 +91,7 @@ async function measureShape(shape: TransformShape, context: KvContext): Promise<
 
   const measure = (name: string, format: string, bytes: number, launch: () => void) =>
     attempt(`kv-transform/${name}/${format}/${model}`, async () => {
-      const sample = await timeLaunches(device, launch, { runs, calls: context.size === 'full' ? 10 : 1 });
+      const sample = await timeLaunches(device, launch, { runs, calls: calls[context.size] });
       const rate = scale(sample, (milliseconds) => (1000 * bytes) / milliseconds);
       const share = scale(rate, (value) => value / ceiling);
       const varies = `${name}/${format}/${model}`;

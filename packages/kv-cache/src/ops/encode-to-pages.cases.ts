@@ -54,6 +54,15 @@ export default opCases(encodeToPages, {
     { ...ragged(int8, 1, 16), values: { ...ragged(int8, 1, 16).values, x: 0 } },
     { ...ragged(fp8, 1, 16), values: { ...ragged(fp8, 1, 16).values, x: 0 } },
     { ...ragged(int4, 1, 16), values: { ...ragged(int4, 1, 16).values, x: 2.5 } },
+    // Values beyond f16, where the lowest one saturates and the others must be clamped; and far from 0 for their range.
+    {
+      ...ragged(int4, 2, 128),
+      values: { ...ragged(int4, 2, 128).values, x: { low: 7e4, high: 9e4 } },
+      dtypes: ['f32'],
+    },
+    { ...ragged(int4, 2, 128), values: { ...ragged(int4, 2, 128).values, x: { low: 1e3, high: 1e3 + 1 } } },
+    // Vectors that end in the middle of a run of two eights.
+    ...[fp8, int8, int4].map((types) => ragged(types, 3, 40)),
     // Floats of another type, and of the same.
     {
       shapes: { x: [2, 9, 2, 24], pages: [5, 4, 2, 24], pageTable: [2, 3] },
