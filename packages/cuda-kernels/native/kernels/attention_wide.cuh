@@ -258,9 +258,13 @@ bool launch_attention_wide(const AttentionArguments<T>& arguments, cudaStream_t 
   if (limits.shared_bytes < WideShared<kHead>::kBytes) return false;
   const int64_t blocks = ceil_div(arguments.queries, kWideRows);
   const int64_t all = blocks * arguments.heads * arguments.batches, tiles = ceil_div(arguments.keys, kWideRows);
+  // As many as give each two tiles at least and let all clusters run at once. A cluster lives within a group of sixteen
+  // multiprocessors or so.
+  const auto fits = [&](int count) {
+    return limits.clusters && tiles >= 2 * count && 16 / count * (limits.multiprocessors / 16) >= all;
+  };
   int splits = 1;
-  // As many as multiprocessors take, each with two tiles at least.
-  while (limits.clusters && splits < 4 && all * (splits + 1) <= limits.multiprocessors && tiles >= 2 * (splits + 1)) ++splits;
+  while (splits < 8 && fits(splits + 1)) ++splits;
   Launch launch;
   launch.grid = dim3(static_cast<unsigned>(blocks * splits), arguments.heads, arguments.batches);
   launch.block = dim3(kWideThreads);

@@ -48,22 +48,26 @@ export class LayerNorm implements Disposable {
 
 /** Norm over groups of channels and all of space, channels last, with an optional swish behind it. */
 export class GroupNorm implements Disposable {
-  readonly #weight: Tensor;
-  readonly #bias: Tensor;
+  /** `[C]`; stays the layer's, as `bias` does. */
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly groups = 32;
+  readonly epsilon = 1e-6;
 
   /** @param weight - `[C]`; @param bias - `[C]`; both the layer's from now on */
   constructor(weight: Tensor, bias: Tensor) {
-    this.#weight = weight;
-    this.#bias = bias;
+    this.weight = weight;
+    this.bias = bias;
   }
 
   /** @param x - `[B, H, W, C]` with C a multiple of 32 */
   forward(x: Tensor, activation: 'none' | 'silu'): Tensor {
-    return groupNorm({ x, weight: this.#weight, bias: this.#bias }, { groups: 32, eps: 1e-6, activation });
+    const { weight, bias, groups, epsilon: eps } = this;
+    return groupNorm({ x, weight, bias }, { groups, eps, activation });
   }
 
   [Symbol.dispose](): void {
-    this.#weight.dispose();
-    this.#bias.dispose();
+    this.weight.dispose();
+    this.bias.dispose();
   }
 }

@@ -90,8 +90,7 @@ export class VqDecoder implements Disposable {
       observe?.(name, hidden);
     }
     using last = hidden;
-    using activated = this.#normOut.forward(last, 'silu');
-    return this.#convOut.forward(activated);
+    return this.#convOut.forwardNormed(last, this.#normOut, 'silu');
   }
 
   [Symbol.dispose](): void {

@@ -25,11 +25,9 @@ export class ResidualBlock implements Disposable {
 
   /** `[B, H, W, inputs]` → `[B, H, W, outputs]` */
   forward(x: Tensor): Tensor {
-    using activated = this.#norm1.forward(x, 'silu');
-    using inner = this.#conv1.forward(activated);
-    using innerActivated = this.#norm2.forward(inner, 'silu');
-    using residual = this.#shortcut?.forward(x) ?? x.clone();
-    return this.#conv2.forward(innerActivated, residual);
+    using inner = this.#conv1.forwardNormed(x, this.#norm1, 'silu');
+    using shortcut = this.#shortcut?.forward(x);
+    return this.#conv2.forwardNormed(inner, this.#norm2, 'silu', shortcut ?? x);
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,6 @@
 // Doubles height and width, then smooths with a convolution.
 
-import { type Tensor, upsampleNearest } from '@limen/tensor';
+import type { Tensor } from '@limen/tensor';
 
 import type { Convolution } from '../layers/convolution.js';
 import type { WeightLoader } from '../weights/weight-loader.js';
@@ -15,8 +15,7 @@ export class UpsampleBlock implements Disposable {
 
   /** `[B, H, W, C]` → `[B, 2H, 2W, C]` */
   forward(x: Tensor): Tensor {
-    using larger = upsampleNearest({ x }, { scale: 2 });
-    return this.#conv.forward(larger);
+    return this.#conv.forwardDoubled(x);
   }
 
   [Symbol.dispose](): void {

@@ -29,3 +29,4 @@ export { silu } from './silu.js';
 export { softmax } from './softmax.js';
 export { upsampleNearest } from './upsample-nearest.js';
 export { checkGated, normLinear, projectedShape } from './norm-linear.js';
+export { normConv2d } from './norm-conv2d.js';
