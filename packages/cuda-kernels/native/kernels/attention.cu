@@ -7,8 +7,9 @@
 // y        [B, T, H, D]  as q            contiguous; a query that sees no key gets zeros
 //
 // Causal: query t sees keys s ≤ t + (S − T), the last query all of them.
-// Three ways: f16 and bf16 with 16-byte aligned rows and D a multiple of 8 run on tensor cores, attention_flash.cuh for D
-// up to 128 and attention_wide.cuh for D up to 512; attention_plain.cuh takes everything else.
+// Four ways. f16 and bf16 with 16-byte aligned rows and D a multiple of 8 run on tensor cores: attention_warpgroup.cuh
+// for D of 40 to 128 on Hopper, attention_flash.cuh for D up to 128 elsewhere, attention_wide.cuh for D up to 512.
+// attention_plain.cuh takes everything else.
 //
 // One query per sequence over a paged cache: attention_decode_paged.cu.
 
@@ -19,6 +20,7 @@
 #include "device/vector_io.cuh"
 #include "kernels/attention_flash.cuh"
 #include "kernels/attention_plain.cuh"
+#include "kernels/attention_warpgroup.cuh"
 #include "kernels/attention_wide.cuh"
 
 namespace limen {
@@ -85,9 +87,7 @@ void launch_typed(const OpCall& call) {
   if constexpr (sizeof(T) == 2) {
     if (tensor_cores_apply(a)) {
       if (a.head_size <= 32) return launch_attention_flash<T, 32>(a, stream);
-      if (a.head_size <= 64) return launch_attention_flash<T, 64>(a, stream);
-      if (a.head_size <= 96) return launch_attention_flash<T, 96>(a, stream);
-      if (a.head_size <= 112) return launch_attention_flash<T, 112>(a, stream);
+      if (a.head_size <= 128 && attention_warpgroups_apply(a)) return launch_attention_warpgroup(a, stream);
       if (a.head_size <= 128) return launch_attention_flash<T, 128>(a, stream);
       if (a.head_size <= 256 ? launch_attention_wide<T, 256>(a, stream) : launch_attention_wide<T, 512>(a, stream)) return;
     }

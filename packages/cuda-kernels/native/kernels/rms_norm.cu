@@ -10,9 +10,9 @@
 // x and writes y once; the weight stays in L2.
 // Source: https://arxiv.org/abs/1910.07467
 
-#include "core/cuda_check.h"
 #include "core/dtype_dispatch.h"
 #include "core/op_registry.h"
+#include "device/launch.cuh"
 #include "device/reduce.cuh"
 #include "device/row_slices.cuh"
 
@@ -23,6 +23,8 @@ template <typename T, int kThreads, int kItems, int kWidth>
 __global__ void __launch_bounds__(kThreads == 32 ? 128 : kThreads)
     rms_norm_kernel(const T* x, const T* weight, T* y, int64_t rows, int64_t columns, float eps,
                     bool cast_before_weight) {
+  wait_for_upstream();
+  let_downstream_start();
   const int64_t row = row_index<kThreads>();
   if (row >= rows) return;  // whole warps leave: the reductions below need full warps only
   RowSlice<T, kThreads, kItems, kWidth> slice(x + row * columns, columns);
@@ -63,10 +65,13 @@ void launch_rms_norm(const OpCall& call) {
     using T = typename decltype(tag)::type;
     dispatch_row<T>(columns, aligned, [&](auto threads, auto items, auto width) {
       constexpr int kThreads = decltype(threads)::value;
-      rms_norm_kernel<T, kThreads, decltype(items)::value, decltype(width)::value>
-          <<<row_grid<kThreads>(rows), row_block<kThreads>(), 0, stream>>>(
-              x.as<const T>(), weight.as<const T>(), y.as<T>(), rows, columns, eps, cast_before_weight);
-      LIMEN_CHECK_LAUNCH(rms_norm_kernel);
+      Launch launch;
+      launch.grid = dim3(row_grid<kThreads>(rows));
+      launch.block = row_block<kThreads>();
+      launch.stream = stream;
+      launch.overlap = true;
+      launch_kernel(launch, rms_norm_kernel<T, kThreads, decltype(items)::value, decltype(width)::value>,
+                    x.as<const T>(), weight.as<const T>(), y.as<T>(), rows, columns, eps, cast_before_weight);
     });
   });
 }

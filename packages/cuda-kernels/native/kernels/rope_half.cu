@@ -9,9 +9,9 @@
 // R/2 cosines and sines (2 KiB). Angles in f32 with exact range reduction. Bound by memory.
 // Source: https://arxiv.org/abs/2104.09864
 
-#include "core/cuda_check.h"
 #include "core/dtype_dispatch.h"
 #include "core/op_registry.h"
+#include "device/launch.cuh"
 #include "device/rotary.cuh"
 #include "device/row_slices.cuh"
 
@@ -25,6 +25,8 @@ __global__ void __launch_bounds__(kRotaryThreads)
                      const __grid_constant__ RotaryFrequencies frequencies) {
   __shared__ float cosines[kMaxRotaryPairs];
   __shared__ float sines[kMaxRotaryPairs];
+  wait_for_upstream();
+  let_downstream_start();
   const int64_t batch = blockIdx.x / geometry.tokens;
   const int64_t token = blockIdx.x - batch * geometry.tokens;
   fill_rotation<T>(frequencies, positions[blockIdx.x], cosines, sines);
@@ -71,21 +73,23 @@ void launch_rope_half(const OpCall& call) {
   const int64_t rotary = call.integer(1) == 0 ? x.shape[3] : call.integer(1);
   const RotaryFrequencies& frequencies = rotary_frequencies("rope_half", call.number(0), rotary);
   const RotaryGeometry geometry(x, y);
-  const unsigned grid = static_cast<unsigned>(x.shape[0] * x.shape[1]);
+  Launch launch;
+  launch.grid = dim3(static_cast<unsigned>(x.shape[0] * x.shape[1]));
+  launch.block = dim3(kRotaryThreads);
+  launch.stream = static_cast<cudaStream_t>(call.stream);
+  launch.overlap = true;
   const bool in_place = x.data == y.data && geometry.same_strides();
-  const cudaStream_t stream = static_cast<cudaStream_t>(call.stream);
   dispatch_float(x.dtype, "rope_half", [&](auto tag) {
     using T = typename decltype(tag)::type;
     constexpr int kWidth = kVectorWidth<T>;
     if (is_aligned16(x.data) && is_aligned16(y.data) && geometry.is_multiple_of(kWidth) &&
         frequencies.pairs % kWidth == 0) {
-      rope_half_kernel<T, kWidth><<<grid, kRotaryThreads, 0, stream>>>(x.as<const T>(), positions.as<const int32_t>(),
-                                                                       y.as<T>(), geometry, in_place, frequencies);
+      launch_kernel(launch, rope_half_kernel<T, kWidth>, x.as<const T>(), positions.as<const int32_t>(), y.as<T>(),
+                    geometry, in_place, frequencies);
     } else {
-      rope_half_kernel<T, 1><<<grid, kRotaryThreads, 0, stream>>>(x.as<const T>(), positions.as<const int32_t>(),
-                                                                  y.as<T>(), geometry, in_place, frequencies);
+      launch_kernel(launch, rope_half_kernel<T, 1>, x.as<const T>(), positions.as<const int32_t>(), y.as<T>(), geometry,
+                    in_place, frequencies);
     }
-    LIMEN_CHECK_LAUNCH(rope_half_kernel);
   });
 }
 

@@ -12,6 +12,7 @@
 #include "core/op_registry.h"
 #include "device/activation.cuh"
 #include "device/elementwise.cuh"
+#include "device/launch.cuh"
 #include "device/row_slices.cuh"
 
 namespace limen {
@@ -22,6 +23,8 @@ constexpr int kThreads = 256;
 template <typename T, int kWidth, typename Index>
 __global__ void __launch_bounds__(kThreads)
     silu_mul_kernel(const T* __restrict__ x, T* __restrict__ y, Index items, Index items_per_row) {
+  wait_for_upstream();
+  let_downstream_start();
   const Index stride = item_stride<Index>();
   for (Index item = first_item<Index>(); item < items; item += stride) {
     const Index row = item / items_per_row;
@@ -42,17 +45,19 @@ template <typename T, int kWidth>
 void launch_vectors(const OpCall& call, int64_t features) {
   const TensorView& y = call.tensor(1);
   const int64_t items = y.size() / kWidth;
-  const unsigned grid = grid_for(items, kThreads);
-  const cudaStream_t stream = static_cast<cudaStream_t>(call.stream);
+  Launch launch;
+  launch.grid = dim3(grid_for(items, kThreads));
+  launch.block = dim3(kThreads);
+  launch.stream = static_cast<cudaStream_t>(call.stream);
+  launch.overlap = true;
   const T* x = call.tensor(0).as<const T>();
   if (fits_index32(items)) {
-    silu_mul_kernel<T, kWidth, uint32_t><<<grid, kThreads, 0, stream>>>(
-        x, y.as<T>(), static_cast<uint32_t>(items), static_cast<uint32_t>(features / kWidth));
+    launch_kernel(launch, silu_mul_kernel<T, kWidth, uint32_t>, x, y.as<T>(), static_cast<uint32_t>(items),
+                  static_cast<uint32_t>(features / kWidth));
   } else {
-    silu_mul_kernel<T, kWidth, uint64_t><<<grid, kThreads, 0, stream>>>(
-        x, y.as<T>(), static_cast<uint64_t>(items), static_cast<uint64_t>(features / kWidth));
+    launch_kernel(launch, silu_mul_kernel<T, kWidth, uint64_t>, x, y.as<T>(), static_cast<uint64_t>(items),
+                  static_cast<uint64_t>(features / kWidth));
   }
-  LIMEN_CHECK_LAUNCH(silu_mul_kernel);
 }
 
 void launch_silu_mul(const OpCall& call) {
