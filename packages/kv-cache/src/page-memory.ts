@@ -45,6 +45,7 @@ export class PageMemory implements Disposable {
   readonly options: PageMemoryOptions;
   readonly #parts: readonly Part[];
   readonly #layers: readonly LayerPages[];
+  readonly #all: LayerPages;
 
   /** @throws {OutOfMemoryError} the device has no room */
   constructor(options: PageMemoryOptions) {
@@ -61,6 +62,19 @@ export class PageMemory implements Disposable {
     }
     this.#parts = parts;
     this.#layers = Array.from({ length: options.layers }, (_, layer) => this.#viewLayer(layer));
+    this.#all = this.#viewKinds((part, kind) => {
+      using ofKind = part.logical.slice(1, kind, kind + 1);
+      return ofKind.squeeze(1);
+    });
+  }
+
+  /**
+   * Views of all layers, `[L, G, P, K, E]` and `[L, G, P, K, S]`, for ops that go through them; they stay this object's.
+   * @throws {DisposedError} the memory was given back
+   */
+  get layers(): LayerPages {
+    if (this.disposed) throw new DisposedError('paged cache', 'asked for its layers');
+    return this.#all;
   }
 
   get device(): DeviceName {
@@ -110,7 +124,7 @@ export class PageMemory implements Disposable {
   }
 
   dispose(): void {
-    for (const layer of this.#layers) {
+    for (const layer of [...this.#layers, this.#all]) {
       for (const view of Object.values(layer) as (Tensor | undefined)[]) view?.dispose();
     }
     this.#parts.forEach(disposePart);
@@ -129,21 +143,19 @@ export class PageMemory implements Disposable {
   }
 
   #viewLayer(layer: number): LayerPages {
-    const [elements, scales] = this.#parts;
-    const view = (part: Part | undefined, kind: 0 | 1) => {
-      if (part === undefined) return undefined;
+    return this.#viewKinds((part, kind) => {
       using ofLayer = part.logical.slice(0, layer, layer + 1);
       using withoutLayer = ofLayer.squeeze(0);
       using ofKind = withoutLayer.slice(0, kind, kind + 1);
       return ofKind.squeeze(0);
-    };
-    const [keyScales, valueScales] = [view(scales, 0), view(scales, 1)];
-    return {
-      keys: view(elements, 0) as Tensor,
-      values: view(elements, 1) as Tensor,
-      ...(keyScales === undefined ? {} : { keyScales }),
-      ...(valueScales === undefined ? {} : { valueScales }),
-    };
+    });
+  }
+
+  /** Keys and values, and their scales where there are any. */
+  #viewKinds(view: (part: Part, kind: 0 | 1) => Tensor): LayerPages {
+    const [elements, scales] = this.#parts as [Part, Part?];
+    const stored = { keys: view(elements, 0), values: view(elements, 1) };
+    return scales === undefined ? stored : { ...stored, keyScales: view(scales, 0), valueScales: view(scales, 1) };
   }
 }
 

@@ -280,6 +280,14 @@ export class PagedCache implements Disposable {
     return this.#memory.layer(index);
   }
 
+  /**
+   * Page memory of all layers, `[L, G, P, K, E]`, for ops that go through them. It stays the cache's: do not dispose it.
+   * @throws {DisposedError} the cache was disposed
+   */
+  get layers(): LayerPages {
+    return this.#memory.layers;
+  }
+
   /** Pages, bytes, waste and reuse at this moment. Takes time in proportion to the pages that sequences hold. */
   statistics(): CacheStatistics {
     const pages = this.#pool.statistics();

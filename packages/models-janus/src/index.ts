@@ -31,7 +31,7 @@ export {
   type TextOptions,
 } from './janus-model.js';
 export { CheckpointLoader } from './weights/checkpoint-loader.js';
-export type { Quantization } from './weights/layer-loader.js';
+export type { Quantization } from './weights/weight-loader.js';
 export { RandomLoader } from './weights/random-loader.js';
 export { type DrawnImage, encodeImage, type EncodeImageOptions } from './image/encode-image.js';
 export { loadImage } from './image/decode-image.js';

@@ -7,6 +7,7 @@ export type { MemoryStatistics } from './backends/device-memory-pool.js';
 export type { RecordingPool } from './backends/recording-arena.js';
 export type { HostBuffer, SideStream } from './backends/side-stream.js';
 export { empty, fromArray, fromBytes, type TensorOptions, wrapBytes, zeros } from './create.js';
+export { computeCapability } from './compute-capability.js';
 export { type AnyOp, defineOp, type Op, type OpOptions } from './define-op.js';
 export { describeTensor } from './describe.js';
 export { type DeviceName, parseDevice } from './device.js';

@@ -25,6 +25,7 @@ struct Launch {
   cudaStream_t stream = nullptr;
   bool overlap = false;  // the kernel calls wait_for_upstream()
   unsigned cluster = 1;  // blocks along x, at most 8, that share their shared memory (sm_90 and later)
+  bool cooperative = false;  // all blocks run at once or none: they wait for each other
 };
 
 // Settings of a kernel that outlive a launch; made once for each kernel and device in a thread, because asking the driver
@@ -56,12 +57,17 @@ void launch_kernel(const Launch& launch, void (*kernel)(Parameters...), Argument
   config.blockDim = launch.block;
   config.dynamicSmemBytes = launch.shared_bytes;
   config.stream = launch.stream;
-  cudaLaunchAttribute attributes[2] = {};
+  cudaLaunchAttribute attributes[3] = {};
   config.attrs = attributes;
   if (kProgrammaticOverlap && launch.overlap) {
     cudaLaunchAttribute& attribute = attributes[config.numAttrs++];
     attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     attribute.val.programmaticStreamSerializationAllowed = 1;
+  }
+  if (launch.cooperative) {
+    cudaLaunchAttribute& attribute = attributes[config.numAttrs++];
+    attribute.id = cudaLaunchAttributeCooperative;
+    attribute.val.cooperative = 1;
   }
   if (launch.cluster > 1) {
     cudaLaunchAttribute& attribute = attributes[config.numAttrs++];

@@ -10,9 +10,18 @@ type FloatType = 'f32' | 'f16' | 'bf16';
 /** `cache` for passes in type `dtype`: itself, or behind conversions where it keeps another float type. */
 export function layerCache(cache: PagedCache, dtype: DType): LayerCache {
   const { dtype: stored } = cache;
+  if (stored === dtype) return cache;
   // Formats with scales convert on their own.
-  if (stored === dtype || stored === 'fp8' || stored === 'int8' || stored === 'int4') return cache;
+  if (stored === 'fp8' || stored === 'int8' || stored === 'int4') return byLayers(cache);
   return convertingCache(cache, stored, dtype as FloatType);
+}
+
+/** `cache` without the pages of all layers, which a pass that reads them itself would take for its own type. */
+function byLayers(cache: PagedCache): LayerCache {
+  return {
+    append: (layer, step) => cache.append(layer, step),
+    attend: (layer, step, options) => cache.attend(layer, step, options),
+  };
 }
 
 function convertingCache(cache: PagedCache, stored: FloatType, dtype: FloatType): LayerCache {

@@ -15,7 +15,7 @@ import { ImageProcessor } from '../image/image-processor.js';
 import { Tokenizer } from '../tokenizer/tokenizer.js';
 import { checkJanusWeights } from '../weights/check-weights.js';
 import { CheckpointLoader } from '../weights/checkpoint-loader.js';
-import type { Quantization } from '../weights/layer-loader.js';
+import type { Quantization } from '../weights/weight-loader.js';
 import { NameRecorder } from '../weights/name-recorder.js';
 import { openTorchCheckpoint } from '../weights/pickle/torch-checkpoint.js';
 import { janusWeights } from '../weights/weight-names.js';

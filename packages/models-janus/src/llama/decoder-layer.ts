@@ -7,7 +7,9 @@ import type { LinearLayer } from '../layers/linear.js';
 import type { RmsNorm } from '../layers/normalization.js';
 import type { TextConfig } from '../janus-pro/config-types.js';
 import type { WeightLoader } from '../weights/weight-loader.js';
+import type { ProjectionStack } from '../weights/weight-stack.js';
 import type { KeyValueStep } from './key-value-step.js';
+import type { LayerStacks } from './layer-stacks.js';
 
 /** `x += o(attention(norm(x)))`, then `x += down(silu(gate(norm(x))) · up(norm(x)))`. */
 export class DecoderLayer implements Disposable {
@@ -20,14 +22,23 @@ export class DecoderLayer implements Disposable {
   readonly #gateUp: LinearLayer;
   readonly #down: LinearLayer;
 
-  /** @param prefix - e.g. `model.language_model.layers.0` */
-  constructor(loader: WeightLoader, prefix: string, index: number, config: TextConfig) {
+  /**
+   * @param prefix - e.g. `model.language_model.layers.0`
+   * @param stacks - where its weights are to stand beside those of the other layers
+   */
+  constructor(loader: WeightLoader, prefix: string, index: number, config: TextConfig, stacks?: LayerStacks) {
     const { hiddenSize, intermediateSize, heads, keyValueHeads, headSize, rmsNormEpsilon } = config;
     const block = (name: string, rows: number) => ({ name: `${prefix}.${name}`, rows });
-    const quantizable = { quantizable: true };
+    const at = <Stack>(stack: Stack | undefined) => (stack === undefined ? undefined : { stack, layer: index });
+    const request = (stack: ProjectionStack | undefined) => ({ quantizable: true, place: at(stack) });
     this.#config = config;
     this.#index = index;
-    this.#attentionNorm = loader.rmsNorm(`${prefix}.input_layernorm`, hiddenSize, rmsNormEpsilon);
+    this.#attentionNorm = loader.rmsNorm(
+      `${prefix}.input_layernorm`,
+      hiddenSize,
+      rmsNormEpsilon,
+      at(stacks?.attentionNorm),
+    );
     this.#queryKeyValue = loader.linear(
       [
         block('self_attn.q_proj', heads * headSize),
@@ -35,16 +46,21 @@ export class DecoderLayer implements Disposable {
         block('self_attn.v_proj', keyValueHeads * headSize),
       ],
       hiddenSize,
-      quantizable,
+      request(stacks?.queryKeyValue),
     );
-    this.#output = loader.linear([block('self_attn.o_proj', hiddenSize)], heads * headSize, quantizable);
-    this.#mlpNorm = loader.rmsNorm(`${prefix}.post_attention_layernorm`, hiddenSize, rmsNormEpsilon);
+    this.#output = loader.linear([block('self_attn.o_proj', hiddenSize)], heads * headSize, request(stacks?.output));
+    this.#mlpNorm = loader.rmsNorm(
+      `${prefix}.post_attention_layernorm`,
+      hiddenSize,
+      rmsNormEpsilon,
+      at(stacks?.mlpNorm),
+    );
     this.#gateUp = loader.linear(
       [block('mlp.gate_proj', intermediateSize), block('mlp.up_proj', intermediateSize)],
       hiddenSize,
-      quantizable,
+      request(stacks?.gateUp),
     );
-    this.#down = loader.linear([block('mlp.down_proj', hiddenSize)], intermediateSize, quantizable);
+    this.#down = loader.linear([block('mlp.down_proj', hiddenSize)], intermediateSize, request(stacks?.down));
   }
 
   /** `[B, T, C]` → `[B, T, C]`; the caller disposes both. */

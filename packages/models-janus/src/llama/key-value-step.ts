@@ -3,6 +3,8 @@
 
 import { attention, ropeHalf, type Tensor } from '@limen/tensor';
 
+import type { LayerStacks } from './layer-stacks.js';
+
 /** One token of each sequence: `q` `[B, H, D]`, `k` and `v` `[B, K, D]`, not rotated; positions and lengths `[B]`. */
 export interface TokenStep {
   readonly q: Tensor;
@@ -25,6 +27,8 @@ export interface TokenOptions {
 export interface LayerCache {
   append(layer: number, step: { k: Tensor; v: Tensor; pageTable: Tensor; positions: Tensor }): void;
   attend(layer: number, step: TokenStep, options: TokenOptions): Tensor;
+  /** Keys and values of all layers, `[L, G, P, K, D]`, where they are kept in the type of the pass. */
+  readonly layers?: { readonly keys: Tensor; readonly values: Tensor } | undefined;
 }
 
 /** What a layer projects for its attention, not yet rotated. */
@@ -46,6 +50,14 @@ export interface KeyValueStep {
    * @returns `[B, T, H, D]`, the caller's to dispose
    */
   attend(layer: number, projections: Projections, ropeBase: number): Tensor;
+
+  /**
+   * Takes the pass through all layers at once, where that is possible.
+   *
+   * @param x - `[B, 1, C]`
+   * @returns `[B, 1, C]`, the caller's to dispose
+   */
+  runThrough?(stacks: LayerStacks, x: Tensor): Tensor | undefined;
 }
 
 /** A whole prompt at once: attention over this pass' own keys, which are stored for later. */
@@ -116,5 +128,16 @@ export class DecodeStep implements KeyValueStep {
       { rotary: 'half', base: ropeBase, settledCache: true },
     );
     return attended.unsqueeze(1);
+  }
+
+  runThrough(stacks: LayerStacks, x: Tensor): Tensor | undefined {
+    const { layers } = this.#cache;
+    if (layers === undefined) return undefined;
+    using rows = x.squeeze(1);
+    using positions = this.#slots.squeeze(1);
+    using rotaryPositions = this.#positions.squeeze(1);
+    const tables = { pageTable: this.#pageTable, lengths: this.#lengths, positions, rotaryPositions };
+    using decoded = stacks.decode(rows, { keyPages: layers.keys, valuePages: layers.values, ...tables });
+    return decoded?.unsqueeze(1);
   }
 }

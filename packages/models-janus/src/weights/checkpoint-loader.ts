@@ -13,7 +13,8 @@ import {
   wrapBytes,
 } from '@limen/tensor';
 
-import { LayerLoader, type Quantization } from './layer-loader.js';
+import { LayerLoader } from './layer-loader.js';
+import type { Quantization } from './weight-loader.js';
 
 /** Called after each tensor, with bytes of the checkpoint. */
 export type LoadListener = (name: string, loadedBytes: number) => void;

@@ -6,23 +6,21 @@ import { contiguous, copy, type DType, empty, Scope, type Tensor } from '@limen/
 import { Convolution, type ConvolutionGeometry } from '../layers/convolution.js';
 import { Int8Linear, Linear, type LinearLayer } from '../layers/linear.js';
 import { GroupNorm, LayerNorm, RmsNorm } from '../layers/normalization.js';
-import type { LinearRequest, RowBlock, WeightLoader } from './weight-loader.js';
-
-/** How the decoder's projections are stored. */
-export type Quantization = 'none' | 'int8';
+import type { LinearRequest, Quantization, RowBlock, WeightLoader } from './weight-loader.js';
+import type { StackPlace, WeightStack } from './weight-stack.js';
 
 /** A {@link WeightLoader} over `tensor(name, shape)`. */
 export abstract class LayerLoader implements WeightLoader {
   readonly measuresOnly: boolean = false;
   readonly device: string;
   readonly dtype: DType;
-  readonly #quantization: Quantization;
+  readonly quantization: Quantization;
   readonly #made: Tensor[] = [];
 
   constructor(device: string, dtype: DType, quantization: Quantization) {
     this.device = device;
     this.dtype = dtype;
-    this.#quantization = quantization;
+    this.quantization = quantization;
   }
 
   abstract tensor(name: string, shape: readonly number[]): Tensor;
@@ -40,14 +38,28 @@ export abstract class LayerLoader implements WeightLoader {
   linear(
     blocks: readonly RowBlock[],
     columns: number,
-    { bias = false, quantizable = false }: LinearRequest = {},
+    { bias = false, quantizable = false, place }: LinearRequest = {},
   ): LinearLayer {
-    const weight = this.#stack(blocks.map(({ name, rows }) => this.tensor(`${name}.weight`, [rows, columns])));
+    const isQuantized = quantizable && this.quantization !== 'none';
+    const parts = blocks.map(({ name, rows }) => this.tensor(`${name}.weight`, [rows, columns]));
+    const weight = this.#stack(
+      parts,
+      isQuantized || place === undefined ? undefined : { ...place, stack: place.stack.weight },
+    );
     const biases = bias ? this.#stack(blocks.map(({ name, rows }) => this.tensor(`${name}.bias`, [rows]))) : undefined;
-    if (!quantizable || this.#quantization === 'none') return new Linear(weight, biases);
+    if (!isQuantized) return new Linear(weight, biases);
     using full = weight;
-    const { values, scales } = quantizeInt8({ weight: full });
-    return new Int8Linear(this.adopt(values), this.adopt(scales), biases);
+    const rows = full.extent(0);
+    const out = place && {
+      values: this.#place({ ...place, stack: place.stack.weight }, [rows, columns], 'i8'),
+      scales: this.#place({ ...place, stack: place.stack.scales }, [rows], 'f32'),
+    };
+    const { values, scales } = quantizeInt8({ weight: full }, { out });
+    return new Int8Linear(
+      out === undefined ? this.adopt(values) : values,
+      out === undefined ? this.adopt(scales) : scales,
+      biases,
+    );
   }
 
   convolution(
@@ -65,8 +77,8 @@ export abstract class LayerLoader implements WeightLoader {
     return new Convolution(weight, this.tensor(`${name}.bias`, [outputs]), geometry);
   }
 
-  rmsNorm(name: string, channels: number, eps: number): RmsNorm {
-    return new RmsNorm(this.tensor(`${name}.weight`, [channels]), eps);
+  rmsNorm(name: string, channels: number, eps: number, place?: StackPlace<WeightStack>): RmsNorm {
+    return new RmsNorm(this.#stack([this.tensor(`${name}.weight`, [channels])], place), eps);
   }
 
   layerNorm(name: string, channels: number, eps: number): LayerNorm {
@@ -77,13 +89,16 @@ export abstract class LayerLoader implements WeightLoader {
     return new GroupNorm(this.tensor(`${name}.weight`, [channels]), this.tensor(`${name}.bias`, [channels]));
   }
 
-  /** One tensor from several, stacked along the first axis. */
-  #stack(parts: readonly Tensor[]): Tensor {
+  /** One tensor from several, one behind the other along the first axis, in their place if they have one. */
+  #stack(parts: readonly Tensor[], place?: StackPlace<WeightStack>): Tensor {
     const [first] = parts;
-    if (first !== undefined && parts.length === 1) return first;
+    if (first !== undefined && parts.length === 1 && place === undefined) return first;
     const rows = parts.reduce((sum, part) => sum + part.extent(0), 0);
     const shape = [rows, ...(first?.shape.slice(1) ?? [])];
-    const stacked = this.adopt(empty(shape, { dtype: this.dtype, device: this.device }));
+    const stacked =
+      place === undefined
+        ? this.adopt(empty(shape, { dtype: this.dtype, device: this.device }))
+        : this.#place(place, shape, this.dtype);
     let start = 0;
     for (const part of parts) {
       using owned = part;
@@ -92,5 +107,12 @@ export abstract class LayerLoader implements WeightLoader {
       start += owned.extent(0);
     }
     return stacked;
+  }
+
+  #place({ stack, layer }: StackPlace<WeightStack>, shape: readonly number[], dtype: DType): Tensor {
+    const isFirst = stack.memory === undefined;
+    const part = this.adopt(stack.place(layer, shape, dtype, this.device));
+    if (isFirst && stack.memory !== undefined) this.adopt(stack.memory);
+    return part;
   }
 }

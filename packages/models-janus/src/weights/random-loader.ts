@@ -2,7 +2,8 @@
 
 import { affine, type DType, empty, fillNormal, type Tensor, zeros } from '@limen/tensor';
 
-import { LayerLoader, type Quantization } from './layer-loader.js';
+import { LayerLoader } from './layer-loader.js';
+import type { Quantization } from './weight-loader.js';
 
 /** Draws every tensor from its name; norms are near one, projections keep the size of their inputs. */
 export class RandomLoader extends LayerLoader {

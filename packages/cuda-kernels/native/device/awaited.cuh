@@ -1,0 +1,61 @@
+// Values that one block of a running kernel makes and others wait for, without a barrier: memory is filled with ones
+// beforehand, sixteen bytes are stored at once, and a reader looks again until they are no longer ones. A float that is
+// all ones is a NaN that no arithmetic and no conversion makes.
+//
+// Every value has a place of its own, so none has to be cleared again while the kernel runs.
+
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "device/reduce.cuh"
+
+namespace limen {
+
+inline constexpr uint32_t kAwaited = 0xffffffffu;
+inline constexpr unsigned kAwaitNanoseconds = 40;
+
+__device__ __forceinline__ uint4 load_shared_by_blocks(const void* pointer) {
+  uint64_t low, high;
+  asm volatile("{ .reg .b128 r; ld.relaxed.gpu.global.b128 r, [%2]; mov.b128 {%0, %1}, r; }"
+               : "=l"(low), "=l"(high)
+               : "l"(pointer)
+               : "memory");
+  return make_uint4(static_cast<uint32_t>(low), static_cast<uint32_t>(low >> 32), static_cast<uint32_t>(high),
+                    static_cast<uint32_t>(high >> 32));
+}
+__device__ __forceinline__ void store_shared_by_blocks(void* pointer, const uint4& value) {
+  const uint64_t low = value.x | static_cast<uint64_t>(value.y) << 32, high = value.z | static_cast<uint64_t>(value.w) << 32;
+  asm volatile("{ .reg .b128 r; mov.b128 r, {%1, %2}; st.relaxed.gpu.global.b128 [%0], r; }" ::"l"(pointer), "l"(low),
+               "l"(high)
+               : "memory");
+}
+
+__device__ __forceinline__ bool is_missing(const uint4& value) { return value.w == kAwaited; }
+
+// Loads values[i] from source(i) until all are there, by whole warps. While something is missing, one lane looks for one
+// value only: a thousand lanes that look again and again would be in the way of what they wait for.
+template <int kCount, typename Source>
+__device__ __forceinline__ void await_all(uint4 (&values)[kCount], Source&& source) {
+  while (true) {
+    const void* wanted = nullptr;
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      if (is_missing(values[i])) wanted = source(i);
+    }
+    const unsigned lacking = __ballot_sync(kFullWarp, wanted != nullptr);
+    if (lacking == 0) return;
+    if (threadIdx.x % 32 == __ffs(lacking) - 1) {
+      while (is_missing(load_shared_by_blocks(wanted))) __nanosleep(kAwaitNanoseconds);
+    }
+    __syncwarp();
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      if (is_missing(values[i])) values[i] = load_shared_by_blocks(source(i));
+    }
+  }
+}
+
+}  // namespace limen

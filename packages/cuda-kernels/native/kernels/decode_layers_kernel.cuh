@@ -1,0 +1,97 @@
+// The kernel of decode_layers and its launch; see decode_layers_common.cuh for the plan.
+
+#pragma once
+
+#include "core/op_error.h"
+#include "device/launch.cuh"
+#include "kernels/decode_layers_attention.cuh"
+#include "kernels/decode_layers_linear.cuh"
+
+namespace limen {
+
+template <int kTiles, int kHeadSize, typename W, typename T>
+__global__ void __launch_bounds__(kUserThreads + 32, 1)
+    decode_layers_kernel(const __grid_constant__ DecodeLayersArguments<T> a,
+                         const __grid_constant__ WeightMaps maps, const __grid_constant__ RotaryFrequencies frequencies) {
+  using Shared = LayersShared<kTiles, kHeadSize>;
+  extern __shared__ __align__(1024) char memory[];
+  Shared& shared = *reinterpret_cast<Shared*>(memory + a.stages * kStageBytes);
+  for (int stage = threadIdx.x; stage < a.stages; stage += blockDim.x) {
+    init_barrier(shared.full + stage, 1);
+    init_barrier(shared.empty + stage, kUserWarps);
+  }
+  publish_barriers();
+  // Where the token goes and by what angles it turns are the same for all layers.
+  for (int index = threadIdx.x; index < a.batch * (kHeadSize / 2); index += blockDim.x) {
+    const int row = index / (kHeadSize / 2), pair = index % (kHeadSize / 2);
+    float sine, cosine;
+    sincosf(__fmul_rn(static_cast<float>(a.rotary_positions[row]), frequencies.value[pair]), &sine, &cosine);
+    shared.cosines[row][pair] = round_to<T>(cosine);
+    shared.sines[row][pair] = round_to<T>(sine);
+  }
+  if (threadIdx.x < a.batch) shared.slots[threadIdx.x] = a.slot_of(threadIdx.x);
+  __syncthreads();
+
+  Ring ring = {memory, shared.full, shared.empty, a.stages, kStageBytes};
+  if (threadIdx.x >= kUserThreads) {
+    RingFiller filler(ring, kStagesOnTheWay);
+    for (int layer = 0; layer < a.layers; ++layer) {
+      stream_weights<Phase::kQueryKeyValue, kTiles, kHeadSize, W>(a, maps.query_key_value, layer, filler);
+      stream_keys<kHeadSize>(a, layer, filler);
+      stream_weights<Phase::kOutput, kTiles, kHeadSize, W>(a, maps.output, layer, filler);
+      stream_weights<Phase::kGateUp, kTiles, kHeadSize, W>(a, maps.gate_up, layer, filler);
+      stream_weights<Phase::kDown, kTiles, kHeadSize, W>(a, maps.down, layer, filler);
+    }
+    return;
+  }
+  for (int layer = 0; layer < a.layers; ++layer) {
+    Product<Phase::kQueryKeyValue, kTiles, kHeadSize, W, T>{a, shared, layer}.run(ring);
+    attend<kTiles, kHeadSize>(a, layer, shared, ring);
+    Product<Phase::kOutput, kTiles, kHeadSize, W, T>{a, shared, layer}.run(ring);
+    Product<Phase::kGateUp, kTiles, kHeadSize, W, T>{a, shared, layer}.run(ring);
+    Product<Phase::kDown, kTiles, kHeadSize, W, T>{a, shared, layer}.run(ring);
+  }
+}
+
+struct LayersDevice {
+  int multiprocessors, shared_bytes, major;
+
+  // By device, as a process may use several.
+  static LayersDevice current() {
+    int device = 0;
+    LIMEN_CUDA_CHECK(cudaGetDevice(&device));
+    thread_local std::map<int, LayersDevice> known;
+    const auto found = known.find(device);
+    if (found != known.end()) return found->second;
+    LayersDevice facts = {};
+    LIMEN_CUDA_CHECK(cudaDeviceGetAttribute(&facts.multiprocessors, cudaDevAttrMultiProcessorCount, device));
+    LIMEN_CUDA_CHECK(cudaDeviceGetAttribute(&facts.shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+    LIMEN_CUDA_CHECK(cudaDeviceGetAttribute(&facts.major, cudaDevAttrComputeCapabilityMajor, device));
+    return known[device] = facts;
+  }
+};
+
+// Blocks that share a head: the fewest that give nearly every multiprocessor something to read.
+inline int splits_of_attention(int batch, int heads, int multiprocessors) {
+  int splits = 1;
+  while (splits < 4 && batch <= 8 && units_of_attention(batch, heads, splits) * 10 < multiprocessors * 9) splits *= 2;
+  return splits;
+}
+
+template <int kTiles, int kHeadSize, typename W, typename T>
+void launch_layers(DecodeLayersArguments<T> a, const WeightMaps& maps, const RotaryFrequencies& frequencies,
+                   cudaStream_t stream) {
+  const LayersDevice device = LayersDevice::current();
+  using Shared = LayersShared<kTiles, kHeadSize>;
+  a.stages = std::min(kMostStages, (device.shared_bytes - static_cast<int>(sizeof(Shared))) / kStageBytes);
+  Launch launch;
+  launch.grid = dim3(device.multiprocessors);
+  launch.block = dim3(kUserThreads + 32);
+  launch.shared_bytes = static_cast<size_t>(a.stages * kStageBytes) + sizeof(Shared);
+  launch.stream = stream;
+  launch.cooperative = true;
+  LIMEN_CUDA_CHECK(cudaMemsetAsync(a.scratch, 0xff, a.layers * a.layer_bytes, stream));
+  launch_kernel(launch, decode_layers_kernel<kTiles, kHeadSize, W, T>, a, maps, frequencies);
+}
+
+}  // namespace limen
