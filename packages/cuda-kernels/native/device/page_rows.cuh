@@ -2,7 +2,8 @@
 // pages that a table names. Kernels that move or convert rows (row_moves.cuh, vector_conversion.cuh) share it.
 //
 // A block takes a tile: some tokens by some heads of one batch row, near square, so that whichever of the two axes is
-// dense in memory, both the source and the target are walked in runs of several rows.
+// dense in memory, both the source and the target are walked in runs of several rows. Rows of a tile are counted one by
+// one (choose_tiles), or in equal steps (group_tiles.cuh).
 
 #pragma once
 
@@ -62,6 +63,7 @@ enum class RowAction { kSkip, kClear, kMove };
 struct RowPlace {
   uint32_t source_outer, source_token, target_outer, target_token, head;
   RowAction action;
+  bool reads;  // the source may be read, even if the action, which a page may decide, is to skip
 };
 
 struct RowTile {
@@ -72,6 +74,7 @@ struct RowTile {
 struct PageRows {
   uint32_t batches = 0, tokens = 0, heads = 0;
   const int* lengths = nullptr;     // [batches], or null: all tokens exist
+  uint32_t length_unit = 1;         // what a token counts for along the axis of tokens
   const int* page_table = nullptr;  // [batches, pages_per_sequence]
   uint32_t pages_per_sequence = 0, pages = 0;
   FastDivisor page_size;
@@ -114,44 +117,49 @@ struct PageRows {
     tile.first_token = token_tiles.divide(rest, tile.batch) * tile_tokens;
     tile.length = tokens;
     if (lengths != nullptr) {
-      tile.length = static_cast<uint32_t>(max(0, min(lengths[tile.batch], static_cast<int>(tokens))));
+      const int64_t length = static_cast<int64_t>(lengths[tile.batch]) * length_unit;
+      tile.length = static_cast<uint32_t>(max(int64_t{0}, min(length, static_cast<int64_t>(tokens))));
     }
     return tile;
   }
 
-  // Row `row` of a tile. Tokens that do not exist, and tokens of a page that is not in the pool, have no place in
-  // pages and are zeros outside of them.
+  // Row `row` of a tile.
   template <Paging kPaging>
   __device__ __forceinline__ RowPlace place(const RowTile& tile, uint32_t row) const {
     uint32_t outer;
     const uint32_t inner = tile_inner.divide(row, outer);
     const uint32_t token = tile.first_token + (tokens_inside ? inner : outer);
+    const uint32_t head = tile.first_head + (tokens_inside ? outer : inner);
+    return place<kPaging>(tile, token, head, outer < (tokens_inside ? tile_heads : tile_tokens));
+  }
+
+  // The row of a token and head. Tokens that do not exist, and tokens of a page that is not in the pool, have no place
+  // in pages and are zeros outside of them.
+  template <Paging kPaging>
+  __device__ __forceinline__ RowPlace place(const RowTile& tile, uint32_t token, uint32_t head, bool in_tile) const {
     RowPlace place;
-    place.head = tile.first_head + (tokens_inside ? outer : inner);
+    place.head = head;
     place.source_outer = place.target_outer = tile.batch;
     place.source_token = place.target_token = token;
-    const bool exists = token < tile.length;
-    place.action = exists ? RowAction::kMove : kPaging == Paging::kTarget ? RowAction::kSkip : RowAction::kClear;
-    if (token >= tokens || place.head >= heads || outer >= (tokens_inside ? tile_heads : tile_tokens)) {
-      place.action = RowAction::kSkip;
-    }
+    const bool valid = in_tile && token < tokens && head < heads;
+    bool has_page = true;
     if constexpr (kPaging != Paging::kNone) {
-      if (place.action == RowAction::kMove) {
-        uint32_t turn;
-        const uint32_t slot = page_size.divide(token, turn);
-        const int page =
-            turn < pages_per_sequence ? page_table[static_cast<int64_t>(tile.batch) * pages_per_sequence + turn] : -1;
-        if (page < 0 || page >= static_cast<int>(pages)) {
-          place.action = kPaging == Paging::kTarget ? RowAction::kSkip : RowAction::kClear;
-        } else if (kPaging == Paging::kTarget) {
-          place.target_outer = static_cast<uint32_t>(page);
-          place.target_token = slot;
-        } else {
-          place.source_outer = static_cast<uint32_t>(page);
-          place.source_token = slot;
-        }
+      // The table is asked whether or not the token exists: page and length are then waited for together, not in turn.
+      uint32_t turn;
+      const uint32_t slot = page_size.divide(token, turn);
+      int page = -1;
+      if (valid && turn < pages_per_sequence) {
+        page = page_table[static_cast<uint64_t>(tile.batch) * pages_per_sequence + turn];
       }
+      has_page = page >= 0 && page < static_cast<int>(pages);
+      (kPaging == Paging::kTarget ? place.target_outer : place.source_outer) = static_cast<uint32_t>(page);
+      (kPaging == Paging::kTarget ? place.target_token : place.source_token) = slot;
     }
+    const bool exists = valid && token < tile.length;
+    place.action = exists && has_page                      ? RowAction::kMove
+                   : valid && kPaging != Paging::kTarget ? RowAction::kClear
+                                                         : RowAction::kSkip;
+    place.reads = exists && (has_page || kPaging == Paging::kTarget);
     return place;
   }
 };

@@ -36,9 +36,9 @@ int64_t head_size_of(StorageFormat format, const TensorView& elements) {
   return format == StorageFormat::kInt4 ? 2 * elements.shape[3] : elements.shape[3];
 }
 
-// Whether a lane's eight elements can be moved in whole words.
-bool is_whole(const RowSide& side, StorageFormat format) {
-  return is_multiple(side, static_cast<uint64_t>(std::min<int64_t>(16, stored_bytes(format, 8))));
+// Whether accesses of `elements` neighbouring elements can be made in whole words.
+bool is_whole(const RowSide& side, StorageFormat format, int64_t elements) {
+  return is_multiple(side, static_cast<uint64_t>(std::min<int64_t>(16, stored_bytes(format, elements))));
 }
 
 void require(bool condition, const char* op, const char* problem) {
@@ -56,26 +56,43 @@ RowSide scale_side(const char* op, const StoredSide& side, StorageFormat format)
 }
 
 template <Paging kPaging>
-void launch_conversion(Conversion& c, bool whole, cudaStream_t stream, const char* op) {
-  if (!whole) {
-    c.rows.choose_tiles(kConvertThreads / 32, c.target);
-    const unsigned grid = row_count(op, "the number of tiles", c.rows.tiles());
-    convert_any_kernel<kPaging><<<grid, kConvertThreads, 0, stream>>>(c);
-    LIMEN_CHECK_LAUNCH(convert_any_kernel);
-    return;
-  }
-  c.rows.choose_tiles(kVectorsPerLane * (kConvertThreads >> c.lane_bits), c.target);
+void launch_any(Conversion& c, cudaStream_t stream, const char* op) {
+  c.rows.choose_tiles(kConvertThreads / 32, c.target);
   const unsigned grid = row_count(op, "the number of tiles", c.rows.tiles());
+  convert_any_kernel<kPaging><<<grid, kConvertThreads, 0, stream>>>(c);
+  LIMEN_CHECK_LAUNCH(convert_any_kernel);
+}
+
+template <StorageFormat kSource, StorageFormat kTarget, Paging kPaging>
+void launch_eights(Conversion& c, cudaStream_t stream, const char* op) {
+  using Shape = ConversionShape<kSource, kTarget>;
+  constexpr int64_t kRunElements = 8 * Shape::kRun, kLaneElements = 8 * Shape::kEights;
+  if (c.head_size % 8 != 0 || c.head_size > 32 * kLaneElements || !is_whole(c.source, kSource, 8) ||
+      !is_whole(c.target, kTarget, 8) || !is_multiple(c.source_scales, 4) || !is_multiple(c.target_scales, 4)) {
+    return launch_any<kPaging>(c, stream, op);
+  }
+  c.whole_runs = c.head_size % kRunElements == 0 && is_whole(c.target, kTarget, kRunElements);
+  RowSide* const sides[] = {&c.source, &c.target, &c.source_scales, &c.target_scales};
+  join_axes(c.rows, sides, kPaging);
+  while ((kLaneElements << c.lane_bits) < c.head_size) ++c.lane_bits;
+  c.lanes = 1u << c.lane_bits;
+  uint32_t groups = kConvertThreads >> c.lane_bits;
+  const uint32_t groups_of_warp = 32u >> c.lane_bits;
+  c.tiles = choose_group_tiles(c.rows, groups, groups_of_warp, Shape::kVectors, c.target);
+  const unsigned grid = row_count(op, "the number of tiles", c.rows.tiles());
+  convert_eights_kernel<kSource, kTarget, kPaging><<<grid, groups << c.lane_bits, 0, stream>>>(c);
+  LIMEN_CHECK_LAUNCH(convert_eights_kernel);
+}
+
+template <Paging kPaging>
+void launch_conversion(Conversion& c, cudaStream_t stream, const char* op) {
   dispatch_format(c.source_format, [&](auto source) {
     dispatch_format(c.target_format, [&](auto target) {
       constexpr StorageFormat kSource = decltype(source)::value, kTarget = decltype(target)::value;
       // Into pages come floats, out of pages floats too; from pool to pool anything but what is a plain copy.
       constexpr bool kUsed = (kPaging != Paging::kTarget || !has_scales(kSource)) &&
                              (kPaging != Paging::kSource || !has_scales(kTarget)) && kSource != kTarget;
-      if constexpr (kUsed) {
-        convert_eights_kernel<kSource, kTarget, kPaging><<<grid, kConvertThreads, 0, stream>>>(c);
-        LIMEN_CHECK_LAUNCH(convert_eights_kernel);
-      }
+      if constexpr (kUsed) launch_eights<kSource, kTarget, kPaging>(c, stream, op);
     });
   });
 }
@@ -108,13 +125,9 @@ void launch_vector_conversion(const char* op, Paging paging, PageRows rows, cons
     if (has_scales(c.target_format)) move(c.source_scales, c.target_scales, target.scales);
     return;
   }
-  const bool whole = head_size % 8 == 0 && head_size <= kLargestFastHead && is_whole(c.source, c.source_format) &&
-                     is_whole(c.target, c.target_format);
-  while ((int64_t{8 * kEightsPerLane} << c.lane_bits) < std::min(head_size, kLargestFastHead)) ++c.lane_bits;
-  c.lanes = 1u << c.lane_bits;
-  if (paging == Paging::kNone) return launch_conversion<Paging::kNone>(c, whole, stream, op);
-  if (paging == Paging::kTarget) return launch_conversion<Paging::kTarget>(c, whole, stream, op);
-  launch_conversion<Paging::kSource>(c, whole, stream, op);
+  if (paging == Paging::kNone) return launch_conversion<Paging::kNone>(c, stream, op);
+  if (paging == Paging::kTarget) return launch_conversion<Paging::kTarget>(c, stream, op);
+  launch_conversion<Paging::kSource>(c, stream, op);
 }
 
 namespace {

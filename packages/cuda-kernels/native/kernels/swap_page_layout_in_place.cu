@@ -6,7 +6,7 @@
 // where they fit), reads their N · M pieces into shared memory, and writes them back in the other order. No other
 // block touches those bytes. Pieces are as wide as about a third of an SM's shared memory allows, so that some blocks read
 // while others write; below 64 bytes, up to all of it. The widest word that leaves a piece of one word fitting is used.
-// Launch: 512 threads, grid of pages by pieces. Bound by memory: every byte is read once and written once.
+// Launch: 256 threads, grid of pages by pieces. Bound by memory: every byte is read once and written once.
 
 #include <algorithm>
 #include <string>
@@ -22,7 +22,7 @@
 namespace limen {
 namespace {
 
-constexpr int kThreads = 512;
+constexpr int kThreads = 256;
 constexpr int64_t kComfortableBytes = 72 * 1024;
 constexpr int64_t kSectorPair = 64;
 

@@ -1,96 +1,168 @@
-// Kernels that convert vectors between storage formats, through f32 in registers. Arithmetic:
-// device/storage_format.cuh; walking and pages: device/page_rows.cuh.
+// Kernels that convert vectors between storage formats, through f32 in registers. Arithmetic: device/storage_format.cuh
+// and its shortcuts in device/packed_range.cuh; walking and pages: device/page_rows.cuh, device/group_tiles.cuh.
 //
-// convert_eights: D is a multiple of 8, at most 512, and everything is aligned. A vector belongs to a group of lanes
-// (the power of two at or above D / 16). A lane takes eight elements in the first half of the group's width and eight
-// in the second, so that every access of a warp is dense and the work for each vector (its place, its range, its scales)
-// is shared by sixteen elements: at the rate of the memory an SM has some twenty instructions for each one. Two vectors
-// per lane are on their way before the first is used. A group finds the range of its vector with shuffles.
+// convert_eights: whole words, vectors of up to 32 lanes. A vector belongs to a group of lanes (a power of two), each
+// with some eights of its elements, in an order in which every store of a warp fills whole sectors: partly written ones
+// cost up to half of the bandwidth, partly read ones nothing, as L1 keeps the rest for the next load. The work for each
+// vector (its place, its range, its scales) is shared by the elements of a lane: at the rate of the memory an SM has
+// some twenty instructions for each one. A group finds the range of its vector with shuffles.
 // convert_any: the rest. A warp per vector, elements one by one, formats by switch, two passes.
 // Both are bound by memory: each element is read once (twice in convert_any) and written once.
 
 #pragma once
 
-#include "device/page_rows.cuh"
-#include "device/storage_format.cuh"
+#include "device/group_tiles.cuh"
+#include "device/packed_range.cuh"
 
 namespace limen {
 
-inline constexpr int kConvertThreads = 256;
-inline constexpr int kVectorsPerLane = 2;
-inline constexpr int kEightsPerLane = 2;
-inline constexpr int64_t kLargestFastHead = 32 * 8 * kEightsPerLane;
+inline constexpr int kConvertThreads = 128;
+
+// How vectors are spread over lanes; measured on an H200 for the pairs of 16-bit floats and formats with scales.
+template <StorageFormat kSource, StorageFormat kTarget>
+struct ConversionShape {
+  static constexpr bool kEncodes = is_half(kSource) && has_scales(kTarget);
+  // Eights of a lane and vector, how many of them are neighbours in memory, and vectors of a lane.
+  static constexpr int kEights = kEncodes ? 4 : 2;
+  static constexpr int kRun = kEncodes ? 2 : 1;
+  static constexpr int kVectors = has_scales(kSource) && !has_scales(kTarget) ? 1 : 2;
+};
 
 struct Conversion {
   PageRows rows;
+  GroupTiles tiles;
   RowSide source, source_scales, target, target_scales;
   uint32_t head_size;
   uint32_t lanes;      // of a group: a power of two, at most 32
   uint32_t lane_bits;  // its logarithm
+  bool whole_runs;     // vectors end, and stand in the target, on runs of eights
   StorageFormat source_format, target_format;
 };
 
+// Neighbouring eights in one access, or in several of sixteen bytes; the pointer stands on their bytes.
+template <StorageFormat kFormat, int kRun>
+__device__ __forceinline__ void store_run(char* pointer, const StoredEight<kFormat> (&run)[kRun]) {
+  constexpr int kWords = kRun * kStoredWords<kFormat>;
+  uint32_t words[kWords];
+#pragma unroll
+  for (int word = 0; word < kWords; ++word) {
+    words[word] = run[word / kStoredWords<kFormat>].words[word % kStoredWords<kFormat>];
+  }
+  if constexpr (kWords == 1) {
+    *reinterpret_cast<uint32_t*>(pointer) = words[0];
+  } else if constexpr (kWords == 2) {
+    *reinterpret_cast<uint2*>(pointer) = make_uint2(words[0], words[1]);
+  } else {
+#pragma unroll
+    for (int part = 0; part < kWords; part += 4) {
+      store16_raw(pointer + 4 * part, make_uint4(words[part], words[part + 1], words[part + 2], words[part + 3]));
+    }
+  }
+}
+
+// The scales of a vector whose elements a group of lanes holds. `inside`: no vector of the warp needs clamping (int4).
+template <StorageFormat kSource, StorageFormat kTarget, int kEights, typename Holds>
+__device__ __forceinline__ Scales find_scales(const StoredEight<kSource> (&stored)[kEights],
+                                              const Scales& source_scales, int lanes, const Holds& holds,
+                                              bool& inside) {
+  Range<kTarget> range;
+  inside = false;
+  if constexpr (is_half(kSource)) {
+    if (find_packed_range<kSource, kTarget>(stored, lanes, holds, range)) {
+      const Scales scales = range.scales();
+      if constexpr (kTarget == StorageFormat::kInt4) inside = __all_sync(kFullWarp, rounds_inside(range, scales));
+      return scales;
+    }
+    range = {};
+  }
+#pragma unroll
+  for (int j = 0; j < kEights; ++j) {
+    float x[8];
+    decode_in_place<kSource>(stored[j], source_scales, x);
+    if (!holds(j)) continue;
+#pragma unroll
+    for (int element = 0; element < 8; ++element) range.include(x[element]);
+  }
+  range.reduce(lanes);
+  return range.scales();
+}
+
 template <StorageFormat kSource, StorageFormat kTarget, Paging kPaging>
 __global__ void __launch_bounds__(kConvertThreads) convert_eights_kernel(const __grid_constant__ Conversion c) {
+  using Shape = ConversionShape<kSource, kTarget>;
+  constexpr int kVectors = Shape::kVectors, kEights = Shape::kEights, kRun = Shape::kRun;
   const RowTile tile = c.rows.tile(blockIdx.x);
-  if (kPaging == Paging::kTarget && tile.first_token >= tile.length) return;
   const uint32_t group = threadIdx.x >> c.lane_bits;
-  const uint32_t groups = kConvertThreads >> c.lane_bits;
   const uint32_t lane = threadIdx.x & (c.lanes - 1);
-  // The last lanes of a group may have nothing in its second half, or at all.
-  const auto eight = [&](int half) { return half * c.lanes + lane; };
-  const auto holds = [&](int half) { return eight(half) * 8 < c.head_size; };
+  // The last lanes of a group may have nothing in a later run, or at all.
+  const auto eight = [&](int j) { return ((j / kRun) * c.lanes + lane) * kRun + j % kRun; };
+  const auto holds = [&](int j) { return eight(j) * 8 < c.head_size; };
 
-  RowPlace places[kVectorsPerLane];
-  StoredEight<kSource> stored[kVectorsPerLane][kEightsPerLane];
-  Scales source_scales[kVectorsPerLane];
+  RowPlace places[kVectors];
+  StoredEight<kSource> stored[kVectors][kEights];
+  Scales source_scales[kVectors];
 #pragma unroll
-  for (int i = 0; i < kVectorsPerLane; ++i) places[i] = c.rows.place<kPaging>(tile, group + i * groups);
+  for (int i = 0; i < kVectors; ++i) places[i] = c.tiles.place<kPaging>(c.rows, tile, group, i);
 #pragma unroll
-  for (int i = 0; i < kVectorsPerLane; ++i) {
+  for (int i = 0; i < kVectors; ++i) {
     const RowPlace& place = places[i];
     source_scales[i] = {};
 #pragma unroll
-    for (int half = 0; half < kEightsPerLane; ++half) stored[i][half] = {};
-    if (place.action != RowAction::kMove) continue;
+    for (int j = 0; j < kEights; ++j) stored[i][j] = {};
+    if (!place.reads) continue;
     const char* const row = c.source.row(place.source_outer, place.source_token, place.head);
 #pragma unroll
-    for (int half = 0; half < kEightsPerLane; ++half) {
-      if (holds(half)) stored[i][half] = load_eight<kSource>(row + eight(half) * stored_bytes(kSource, 8));
+    for (int j = 0; j < kEights; ++j) {
+      if (holds(j)) stored[i][j] = load_eight<kSource>(row + eight(j) * stored_bytes(kSource, 8));
     }
     if constexpr (has_scales(kSource)) {
       source_scales[i] =
-          load_scales<kSource>(c.source_scales.row(place.source_outer, place.source_token, place.head));
+          load_whole_scales<kSource>(c.source_scales.row(place.source_outer, place.source_token, place.head));
     }
   }
 #pragma unroll
-  for (int i = 0; i < kVectorsPerLane; ++i) {
+  for (int i = 0; i < kVectors; ++i) {
     const RowPlace& place = places[i];
-    float x[kEightsPerLane][8];
-#pragma unroll
-    for (int half = 0; half < kEightsPerLane; ++half) decode_eight<kSource>(stored[i][half], source_scales[i], x[half]);
     Scales scales = {};
+    bool inside = false;
     if constexpr (has_scales(kTarget)) {
-      Range<kTarget> range;
-#pragma unroll
-      for (int half = 0; half < kEightsPerLane; ++half) {
-        if (!holds(half)) continue;
-#pragma unroll
-        for (int element = 0; element < 8; ++element) range.include(x[half][element]);
-      }
-      range.reduce(static_cast<int>(c.lanes));
-      scales = range.scales();
+      scales = find_scales<kSource, kTarget>(stored[i], source_scales[i], static_cast<int>(c.lanes), holds, inside);
     }
     if (place.action == RowAction::kSkip) continue;
     char* const row = c.target.row(place.target_outer, place.target_token, place.head);
+    const auto store_all = [&](const auto& encode) {
 #pragma unroll
-    for (int half = 0; half < kEightsPerLane; ++half) {
-      if (!holds(half)) continue;
-      store_eight<kTarget>(row + eight(half) * stored_bytes(kTarget, 8), encode_eight<kTarget>(x[half], scales));
+      for (int j = 0; j < kEights; j += kRun) {
+        StoredEight<kTarget> run[kRun];
+#pragma unroll
+        for (int k = 0; k < kRun; ++k) {
+          float x[8];
+          decode_in_place<kSource>(stored[i][j + k], source_scales[i], x);
+          run[k] = encode(x);
+        }
+        char* const first = row + eight(j) * stored_bytes(kTarget, 8);
+        if (kRun == 1 || c.whole_runs) {
+          if (holds(j)) store_run<kTarget, kRun>(first, run);
+        } else {
+#pragma unroll
+          for (int k = 0; k < kRun; ++k) {
+            if (holds(j + k)) store_eight<kTarget>(first + k * stored_bytes(kTarget, 8), run[k]);
+          }
+        }
+      }
+    };
+    if constexpr (kTarget == StorageFormat::kInt4) {
+      if (inside) {
+        store_all([&](const float (&x)[8]) { return encode_int4_inside(x, scales); });
+      } else {
+        store_all([&](const float (&x)[8]) { return encode_eight<kTarget>(x, scales); });
+      }
+    } else {
+      store_all([&](const float (&x)[8]) { return encode_eight<kTarget>(x, scales); });
     }
     if constexpr (has_scales(kTarget)) {
       if (lane == 0) {
-        store_scales<kTarget>(c.target_scales.row(place.target_outer, place.target_token, place.head), scales);
+        store_whole_scales<kTarget>(c.target_scales.row(place.target_outer, place.target_token, place.head), scales);
       }
     }
   }
