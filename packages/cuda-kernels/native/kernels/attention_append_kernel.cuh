@@ -41,6 +41,7 @@ __global__ void __launch_bounds__(AppendMemory<Format, kHead, kTiles>::kThreads,
     let_downstream_start();
   }
 
+  const int rotary_position = a.rotary_positions[batch];
   const int length = d.length_of(batch), end = d.seen_of(length);
   const KeyRange range = share_of_split(0, end, blockIdx.x, d.launch_splits, Shape::kKeys);
   constexpr int kStride = Memory::kWarps * Shape::kKeys;
@@ -71,10 +72,9 @@ __global__ void __launch_bounds__(AppendMemory<Format, kHead, kTiles>::kThreads,
   typename Copies::Pages next = pages_of(tile_start + Memory::kStages * kStride);
   if (a.rotary != Rotary::kNone) {
     float* const cosines = reinterpret_cast<float*>(memory + Memory::kRotation);
-    const int position = a.rotary_positions[batch];
     for (int pair = threadIdx.x; pair < frequencies.pairs; pair += Memory::kThreads) {
       float sine, cosine;
-      sincosf(__fmul_rn(static_cast<float>(position), frequencies.value[pair]), &sine, &cosine);
+      sincosf(__fmul_rn(static_cast<float>(rotary_position), frequencies.value[pair]), &sine, &cosine);
       const bool half = d.q_type == DType::kF16;
       cosines[pair] = half ? round_to<__half>(cosine) : round_to<__nv_bfloat16>(cosine);
       cosines[kHead / 2 + pair] = half ? round_to<__half>(sine) : round_to<__nv_bfloat16>(sine);

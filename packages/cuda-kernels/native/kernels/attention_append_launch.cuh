@@ -71,7 +71,7 @@ inline AppendAttentionPlan plan_append_attention(const AppendAttentionOperands& 
   if (kAppendBlocks == 0 ? capacity / wanted > kLongSplitKeys : kAppendBlocks == 2) {
     wanted = std::max<int64_t>(1, 2 * device.multiprocessors / rows);
   }
-  plan.cluster = static_cast<int>(std::min({wanted, most, device.append_cluster}));
+  while (2 * plan.cluster <= std::min({wanted, most, device.append_cluster})) plan.cluster *= 2;
   const int64_t bytes = capacity * d.q.shape[2] * d.bits / 4;  // of a key head
   if (wanted > plan.cluster && (device.append_cluster == 1 || bytes > plan.cluster * kLongSplitBytes)) {
     plan.parts = static_cast<int>(std::min<int64_t>(std::min(wanted, most) / plan.cluster, kMostDecodeSplits));
@@ -203,7 +203,8 @@ void launch_append_attention(const OpCall& call, const AppendAttentionOperands& 
   a.pages = d.keys.shape[0];
   a.rotary = static_cast<Rotary>(o.rotary);
   a.cluster = plan.cluster;
-  const int64_t rounded = d.q.shape[2] <= 64 ? 64 : d.q.shape[2] <= 128 ? 128 : 256;
+  const int rounded = d.q.shape[2] <= 64 ? 64 : d.q.shape[2] <= 128 ? 128 : 256;
+  while (plan.cluster << a.slice_shift < rounded / 4) ++a.slice_shift;
   a.neighbours = d.window == 0 && d.keys.shape[1] % 16 == 0 && a.decode.page_shift >= 0 && d.q.shape[2] == rounded &&
                  (d.key_scales == nullptr || same_strides(*d.key_scales, *d.value_scales));
   a.settled = o.settled;

@@ -18,7 +18,8 @@ struct AppendAttentionArguments {
   const int *positions, *rotary_positions;  // [B]
   int64_t pages;
   Rotary rotary;
-  int cluster;   // blocks of a cluster
+  int cluster;      // blocks of a cluster: 1, 2, 4 or 8
+  int slice_shift;  // log2 of the fours of a row of sums that fall to each of them
   bool neighbours;  // sixteen keys from a multiple of sixteen on lie one after the other in a page
   bool settled;  // tables, lengths and all keys but the newest may be read before the launch before this one is done
 };
@@ -58,8 +59,10 @@ struct AppendMemory {
   static constexpr int kNewestScales = kNewest + 2 * Shape::kRowBytes;     // and their scales
   static constexpr int kFacts = kNewestScales + 16;                        // [cluster][columns]: maximum and total
   static constexpr int kReceived = kFacts + kMostAppendCluster * kColumns * 8;  // [cluster][share of the sums]
+  static constexpr int kWarpFactors = kQueries;  // [columns][warps], then Joined [columns]: queries have served then
+  static_assert(kColumns * (kWarps * 4 + 8) <= kColumns * kQueryPitch, "they fit where the queries were");
   static constexpr int kRotation = kReceived;  // cosines, then sines; nothing is received before they have served
-  static constexpr int kBytes = kReceived + (kColumns * kHead / 4 + kMostAppendCluster) * 16;
+  static constexpr int kBytes = kReceived + kColumns * kHead * 4;
 };
 
 // Q^T fragments read from shared memory for each tile, where registers are scarce. Lane 4·g + t: query g.

@@ -69,34 +69,39 @@ __device__ __forceinline__ void take_new_token(const AppendAttentionArguments& a
   const float* const cosines = reinterpret_cast<const float*>(shared + Memory::kRotation);
   const float* const sines = cosines + kHead / 2;
   const int first = static_cast<int>(threadIdx.x) % kLanes * 8;
-  float x[kRounds][8] = {}, partner[kRounds][8] = {};
+  uint4 raw[kRounds] = {}, raw_partner[kRounds] = {};
 #pragma unroll
   for (int round = 0; round < kRounds; ++round) {
     const int vector = (round * Memory::kThreads + static_cast<int>(threadIdx.x)) / kLanes;
     const bool present = vector < 2 ? token.needed : vector < columns + 2;
-    if (!present) continue;
     const T* const source =
         vector >= 2 ? static_cast<const T*>(d.q) + batch * d.q_batch + (first_head + vector - 2) * d.q_head
         : vector == 0 ? static_cast<const T*>(a.k.data) + batch * a.k.batch + key_head * a.k.head
                       : static_cast<const T*>(a.v.data) + batch * a.v.batch + key_head * a.v.head;
-    load_channels<T, true>(source, first, d.head_size, x[round]);
-    if (a.rotary == Rotary::kHalf && vector != 1) load_partners<T, true>(source, pairs, first, partner[round]);
+    if (present && first < d.head_size) raw[round] = load16_raw(source + first);
+    if (present && a.rotary == Rotary::kHalf && vector != 1 && first < 2 * pairs) {  // halves are multiples of eight
+      raw_partner[round] = load16_raw(source + (first < pairs ? first + pairs : first - pairs));
+    }
   }
 #pragma unroll
   for (int round = 0; round < kRounds; ++round) {
     const int vector = (round * Memory::kThreads + static_cast<int>(threadIdx.x)) / kLanes;
+    float x[8];
+    unpack16<T>(raw[round], x);
     if (a.rotary != Rotary::kNone && vector != 1) {
-      rotate_channels<T, true>(a.rotary, pairs, cosines, sines, first, partner[round], x[round]);
+      float partner[8];
+      unpack16<T>(raw_partner[round], partner);
+      rotate_channels<T, true>(a.rotary, pairs, cosines, sines, first, partner, x);
     }
 #pragma unroll
-    for (int i = 0; i < 8; ++i) x[round][i] = round_to<T>(x[round][i]);  // as if it had been stored in between
+    for (int i = 0; i < 8; ++i) x[i] = round_to<T>(x[i]);  // as if it had been stored in between
     if (vector >= 2 && vector < columns + 2) {
-      lay_query<Format>(shared + Memory::kQueries + (vector - 2) * Memory::kQueryPitch, first, x[round]);
+      lay_query<Format>(shared + Memory::kQueries + (vector - 2) * Memory::kQueryPitch, first, x);
     }
     if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
       float sum = 0.0f;
 #pragma unroll
-      for (int i = 0; i < 8; ++i) sum += round_to<typename Format::Compute>(x[round][i]);
+      for (int i = 0; i < 8; ++i) sum += round_to<typename Format::Compute>(x[i]);
       sum = warp_sum<kLanes>(sum);
       if (first == 0 && vector >= 2 && vector < columns + 2) {
         reinterpret_cast<float*>(shared + Memory::kQuerySums)[vector - 2] = sum;
@@ -108,13 +113,13 @@ __device__ __forceinline__ void take_new_token(const AppendAttentionArguments& a
       Range<kStored> range;
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
-        if (first + i < d.head_size) range.include(x[0][i]);
+        if (first + i < d.head_size) range.include(x[i]);
       }
       range.reduce(kLanes);  // whole warps come here
       scales = range.scales();
     }
     if (vector >= 2 || !token.needed) continue;
-    const StoredEight<kStored> stored = encode_eight<kStored>(x[0], scales);
+    const StoredEight<kStored> stored = encode_eight<kStored>(x, scales);
     const AppendTarget& target = vector == 0 ? a.keys : a.values;
     char* const newest = shared + Memory::kNewest + vector * Shape::kRowBytes;
     store_stored<kStored, true>(newest, first, d.head_size, stored);

@@ -244,7 +244,7 @@ struct NeighbourCopies {
   __device__ __forceinline__ Pages locate(int tile) const {
     Pages pages;
 #pragma unroll
-    for (int sub = 0; sub < Shape::kDepth; ++sub) pages.number[sub] = max(0, table[(tile + 16 * sub) >> page_shift]);
+    for (int sub = 0; sub < Shape::kDepth; ++sub) pages.number[sub] = table[(tile + 16 * sub) >> page_shift];
     return pages;
   }
 
@@ -252,10 +252,11 @@ struct NeighbourCopies {
 #pragma unroll
     for (int sub = 0; sub < Shape::kDepth; ++sub) {
       const int first = (tile + 16 * sub) & slot_mask;
-      const int64_t offset = pages.number[sub] * page + first * slot;
+      const int number = max(0, pages.number[sub]);  // here, not where it is read: nothing waits for it before
+      const int64_t offset = number * page + first * slot;
       const char *from_key = key + offset, *from_value = value + offset;
       if constexpr (Format::kScale != ScaleKind::kNone) {
-        copy_async4(stage + scale_target + sub * 128, scale + (pages.number[sub] * scale_page + first * scale_slot), true);
+        copy_async4(stage + scale_target + sub * 128, scale + (number * scale_page + first * scale_slot), true);
       }
 #pragma unroll
       for (int i = 0; i < (kRowsAtOnce < 16 ? 16 / kRowsAtOnce : 1); ++i) {
