@@ -39,6 +39,7 @@ __global__ void __launch_bounds__(kMoveThreads) move_rows_kernel(const __grid_co
   constexpr int kMoves = moves_per_thread(sizeof(Word));
   const Word* from[kMoves];
   Word* to[kMoves];
+  // Flags, not null addresses: ptxas 13.0 once let a warp load from a null address that the kernel had tested.
   bool reads[kMoves], writes[kMoves];
 #pragma unroll
   for (int i = 0; i < kMoves; ++i) {
