@@ -16,7 +16,6 @@ namespace limen {
 
 // Bytes of keys and values for each of eight blocks from which on more blocks, and a launch that merges them, pay.
 inline constexpr int64_t kLongSplitBytes = 256 * 1024;
-inline constexpr int64_t kAppendBlocks = 0;
 // Positions of a split from which on two blocks stand on a multiprocessor. With fewer there is one, and room beside it for
 // the next layer, whose rings fill meanwhile.
 inline constexpr int64_t kLongSplitKeys = 1024;
@@ -68,9 +67,7 @@ inline AppendAttentionPlan plan_append_attention(const AppendAttentionOperands& 
   const int64_t rows = std::max<int64_t>(1, d.q.shape[0] * key_heads * ceil_div(per_key_head, per_key_head > 8 ? 16 : 8));
   const int64_t most = std::max<int64_t>(1, ceil_div(capacity, kLeastKeysPerSplit));
   int64_t wanted = std::max<int64_t>(1, device.multiprocessors / rows);
-  if (kAppendBlocks == 0 ? capacity / wanted > kLongSplitKeys : kAppendBlocks == 2) {
-    wanted = std::max<int64_t>(1, 2 * device.multiprocessors / rows);
-  }
+  if (capacity / wanted > kLongSplitKeys) wanted = std::max<int64_t>(1, 2 * device.multiprocessors / rows);
   while (2 * plan.cluster <= std::min({wanted, most, device.append_cluster})) plan.cluster *= 2;
   const int64_t bytes = capacity * d.q.shape[2] * d.bits / 4;  // of a key head
   if (wanted > plan.cluster && (device.append_cluster == 1 || bytes > plan.cluster * kLongSplitBytes)) {
