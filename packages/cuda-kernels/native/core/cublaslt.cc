@@ -1,23 +1,19 @@
 // The few declarations of cuBLASLt that a linear layer needs (names and values as in NVIDIA's cublasLt.h, versions 12
-// and 13), and for each shape the algorithms it recommends, of which the fastest is
-// found out in use.
+// and 13), and a cache of the algorithm it recommends for each shape.
 
 #include "cublaslt.h"
 
 #include <cstdlib>
 #include <cstring>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <tuple>
 #include <type_traits>
-#include <vector>
 
 #include "cuda_check.h"
 #include "op_error.h"
 #include "shared_library.h"
-#include "trial.h"
 
 namespace limen {
 namespace {
@@ -46,7 +42,6 @@ constexpr int kTranspose = 1;
 
 struct Library {
   bool usable = false;
-  bool tries = true;  // other algorithms than the recommended one
   Status (*create)(Handle*);
   Status (*descriptor_create)(Descriptor*, int compute, int scale_type);
   Status (*descriptor_set)(Descriptor, int attribute, const void*, size_t);
@@ -67,7 +62,6 @@ Library open_library() {
   Library library = {};
   const char* setting = std::getenv("LIMEN_CUBLASLT");
   if (setting != nullptr && std::strcmp(setting, "off") == 0) return library;
-  library.tries = setting == nullptr || std::strcmp(setting, "recommended") != 0;
   SharedLibrary& shared = cublas_lt_library();
   if (!shared.loaded()) return library;
   library.usable = true;
@@ -125,17 +119,10 @@ int type_of(DType dtype) {
 
 // Everything the choice of algorithm depends on.
 using ShapeKey = std::tuple<int, DType, int64_t, int64_t, int64_t, bool, bool, size_t>;
-// No algorithm: the library has none for the shape. Several: they may be tried out against each other, because they gave
-// the same result to the bit wherever it was compared (16-bit types, an H200); the first is the library's own choice.
 struct Choice {
-  std::vector<Algorithm> algorithms;
-  std::unique_ptr<Trial> trial;
+  bool found = false;
+  Algorithm algorithm = {};
 };
-// A shape must have come this often before its algorithms are tried out, which takes some calls with slow ones.
-constexpr int kPatience = 64;
-constexpr int kMostAlgorithms = 8;
-// Smaller products, in multiply-adds, are not worth the events around them.
-constexpr int64_t kSmallestTried = int64_t{1} << 28;
 
 // Handles and choices outlive every environment and are never destroyed: the driver may be gone by then.
 struct State {
@@ -174,7 +161,7 @@ bool cublaslt_linear(const LinearProduct& product, void* workspace, size_t works
 
   State& shared = state();
   Handle handle = nullptr;
-  Choice* choice = nullptr;  // entries of a map stay where they are
+  Choice choice;
   {
     const std::lock_guard<std::mutex> lock(shared.mutex);
     Handle& held = shared.handles[device];
@@ -184,7 +171,7 @@ bool cublaslt_linear(const LinearProduct& product, void* workspace, size_t works
                        product.residual != nullptr, workspace_bytes);
     const auto known = shared.choices.find(key);
     if (known != shared.choices.end()) {
-      choice = &known->second;
+      choice = known->second;
     } else {
       Owned preference(lt.preference_destroy);
       check(lt.preference_create(&preference.value), "cublasLtMatmulPreferenceCreate");
@@ -195,45 +182,22 @@ bool cublaslt_linear(const LinearProduct& product, void* workspace, size_t works
         check(lt.preference_set(preference.value, kPreferenceAlignmentA + operand, &alignment, sizeof(alignment)),
               "set alignment");
       }
-      HeuristicResult results[kMostAlgorithms] = {};
+      HeuristicResult result = {};
       int found = 0;
       const Status status = lt.heuristic(handle, operation.value, a.value, b.value, d.value, d.value, preference.value,
-                                         kMostAlgorithms, results, &found);
-      Choice made;
-      for (int index = 0; status == 0 && index < found; ++index) {
-        if (results[index].state != 0) continue;
-        // Without a workspace nobody shares a sum, so every algorithm adds up k in the same order.
-        if (!made.algorithms.empty() && (results[0].workspace_bytes > 0 || results[index].workspace_bytes > 0)) continue;
-        made.algorithms.push_back(results[index].algorithm);
-      }
-      if (lt.tries && made.algorithms.size() > 1 && product.dtype != DType::kF32 &&
-          product.rows * product.columns * product.length >= kSmallestTried) {
-        made.trial = std::make_unique<Trial>(static_cast<int>(made.algorithms.size()), kPatience);
-      }
-      choice = &shared.choices.emplace(key, std::move(made)).first->second;
+                                         1, &result, &found);
+      choice.found = status == 0 && found > 0 && result.state == 0;
+      choice.algorithm = result.algorithm;
+      shared.choices.emplace(key, choice);
     }
   }
-  if (choice->algorithms.empty()) return false;
+  if (!choice.found) return false;
 
   const float alpha = 1.0f, beta = product.residual != nullptr ? 1.0f : 0.0f;
   const void* c = product.residual != nullptr ? product.residual : product.y;
-  const auto multiply = [&](int way) {
-    check(lt.matmul(handle, operation.value, &alpha, product.weight, a.value, product.x, b.value, &beta, c, d.value,
-                    product.y, d.value, &choice->algorithms[way], workspace, workspace_bytes, stream),
-          "cublasLtMatmul");
-  };
-  if (choice->trial == nullptr) {
-    multiply(0);
-    return true;
-  }
-  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
-  LIMEN_CUDA_CHECK(cudaStreamIsCapturing(stream, &capture));
-  const std::lock_guard<std::mutex> lock(shared.mutex);
-  if (capture == cudaStreamCaptureStatusNone) {
-    choice->trial->run(stream, multiply);
-  } else {
-    multiply(choice->trial->best());
-  }
+  check(lt.matmul(handle, operation.value, &alpha, product.weight, a.value, product.x, b.value, &beta, c, d.value,
+                  product.y, d.value, &choice.algorithm, workspace, workspace_bytes, stream),
+        "cublasLtMatmul");
   return true;
 }
 
