@@ -34,6 +34,7 @@ export function speedPicture(own: Results, others?: Results): BarsPicture {
     return [groupOf(title, measurement, rivals)];
   });
   const where = `${own.device}, driver ${own.driver}, ${own.date}, commit ${own.commit}; Janus-Pro-7B shapes, 512 tokens in the cache.`;
+  const apart = namesOf(others, new Set(own.measurements.map(({ id }) => id)));
   const codesOnly = drawn.some(({ bars }) => bars.some(({ label }) => label.endsWith('*')));
   return {
     groups: drawn,
@@ -41,7 +42,7 @@ export function speedPicture(own: Results, others?: Results): BarsPicture {
       'Longer bars are faster. Dotted: the least time in which the memory or the tensor cores could do it.',
       where,
       ...(codesOnly ? ['* until the codes are drawn, without the pixels.'] : []),
-      ...(others === undefined ? [] : [`${names(others)}: measured on the same kind of GPU in a run of their own.`]),
+      ...(apart === '' ? [] : [`${apart}: measured on the same kind of GPU in a run of their own.`]),
     ],
   };
 }
@@ -72,9 +73,11 @@ function rivalsOf(id: string, others: Results | undefined): Rival[] {
   });
 }
 
-function names({ measurements }: Results): string {
-  const all = new Set(measurements.flatMap(({ id }) => pattern.exec(id)?.[1] ?? []));
-  return [...all].join(' and ');
+/** Rivals of a run of their own that stand beside one of `ids`. */
+function namesOf(others: Results | undefined, ids: ReadonlySet<string>): string {
+  const matches = (others?.measurements ?? []).map(({ id }) => pattern.exec(id));
+  const shown = matches.flatMap((match) => (match?.[2] !== undefined && ids.has(match[2]) ? [match[1] ?? ''] : []));
+  return [...new Set(shown)].join(' and ');
 }
 
 /** What a rival's name says beyond the label of a bar stands in the results file. */
