@@ -89,7 +89,8 @@ void launch_typed(const OpCall& call) {
       if (a.head_size <= 32) return launch_attention_flash<T, 32>(a, stream);
       if (a.head_size <= 128 && attention_warpgroups_apply(a)) return launch_attention_warpgroup(a, stream);
       if (a.head_size <= 128) return launch_attention_flash<T, 128>(a, stream);
-      if (a.head_size <= 256 ? launch_attention_wide<T, 256>(a, stream) : launch_attention_wide<T, 512>(a, stream)) return;
+      const bool narrow = a.head_size <= 256;
+      if (narrow ? launch_attention_wide<T, 256>(a, stream) : launch_attention_wide<T, 512>(a, stream)) return;
     }
   }
   if (a.head_size <= 128) return launch_attention_plain<T, 128>(a, stream);

@@ -58,7 +58,8 @@ struct PatchCursor {
       const int64_t line = row / g.out_width;
       top[i] = static_cast<int>(line % g.out_height) * g.stride - g.padding;
       left[i] = static_cast<int>(row % g.out_width) * g.stride - g.padding;
-      image[i] = x + (line / g.out_height) * (static_cast<int64_t>(g.height >> g.halvings) * (g.width >> g.halvings) * g.pixel);
+      const int64_t pixels = static_cast<int64_t>(g.height >> g.halvings) * (g.width >> g.halvings);
+      image[i] = x + (line / g.out_height) * pixels * g.pixel;
     }
     carry();
   }

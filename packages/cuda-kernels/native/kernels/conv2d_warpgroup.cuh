@@ -7,12 +7,13 @@
 // each. Eight pixels in a row are then a brick of the left operand wherever they begin, so a tap is nothing but another
 // start address. The norm and the SiLU are applied once on the way in, not nine times.
 //
-// Warps: one group of four for each 64 × kColumns products; two more in which one warp asks for the
-// weights (tensor map, one tap of one slab at a time) and seven fill slabs. Barriers in shared memory pass stages to and fro; a
-// block goes from tile to tile, and its next slab and weights are on their way while the sums of a tile are stored.
-// With few tiles the slabs are shared by a cluster of blocks, which add up their sums through shared memory.
-// Shared memory: kSlabStages slabs and kWeightStages × 64 × kColumns × 2 bytes. Doubling: the pixels of one parity of the larger
-// image form a grid whose taps are pixels of the small one, some of them twice; so there are four grids to compute.
+// Warps: one group of four for each 64 × kColumns products; two more in which one warp asks for the weights (tensor map,
+// one tap of one slab at a time) and seven fill slabs. Barriers in shared memory pass stages to and fro; a block goes
+// from tile to tile, and its next slab and weights are on their way while the sums of a tile are stored. With few tiles
+// the slabs are shared by a cluster of blocks, which add up their sums through shared memory.
+// Shared memory: kSlabStages slabs and kWeightStages × 64 × kColumns × 2 bytes.
+// Doubling: the pixels of one parity of the larger image form a grid whose taps are pixels of the small one, some of them
+// twice; so there are four grids to compute.
 
 #pragma once
 
@@ -333,12 +334,15 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
       // Everyone's sums through shared memory; each block of the cluster stores its share of the columns.
       asm volatile("bar.sync 1, %0;" ::"n"(128 * Tile::kGroups) : "memory");  // nobody reads the rings any more
       float4* const held = reinterpret_cast<float4*>(weights);
-      const auto slot = [&](int i, int block) { return held + (i * kBlocks + block) * (128 * Tile::kGroups) + threadIdx.x; };
+      const auto slot = [&](int i, int block) {
+        return held + (i * kBlocks + block) * (128 * Tile::kGroups) + threadIdx.x;
+      };
 #pragma unroll
       for (int i = 0; i < kPer; ++i) {
 #pragma unroll
         for (int block = 0; block < kBlocks; ++block) {
-          *slot(i, block) = make_float4(sum[i][block * 4], sum[i][block * 4 + 1], sum[i][block * 4 + 2], sum[i][block * 4 + 3]);
+          const float* const own = sum[i] + block * 4;
+          *slot(i, block) = make_float4(own[0], own[1], own[2], own[3]);
         }
       }
       meet_cluster();
@@ -369,7 +373,8 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
       for (int half = 0; half < 2; ++half) {
         const int y = place.y + patch / Tile::kPatchesX * 8 + warp % 4 * 2 + half;
         const bool inside = y < task.height && x < task.width;
-        const int64_t row = (static_cast<int64_t>(place.image) * task.height * task.scale + y * task.scale + place.parity_y);
+        const int64_t row =
+            static_cast<int64_t>(place.image) * task.height * task.scale + y * task.scale + place.parity_y;
         const int64_t at = (row * out_width + x * task.scale + place.parity_x) * task.out_channels;
         // Four blocks of columns at a time in wide words, where a share has them and rows are aligned.
         constexpr int kStride = kBlocks >= 4 ? 4 : 1;

@@ -32,8 +32,8 @@ const WarpgroupDevice& convolution_device() {
 template <typename T>
 bool warpgroups_apply(const ConvolutionCall& call) {
   const TensorView &x = call.x, &weight = call.weight, &y = call.y;
-  return weight.shape[1] == 3 && weight.shape[2] == 3 && call.stride == 1 && call.padding == 1 && x.shape[3] % 64 == 0 &&
-         x.shape[3] > 0 && y.size() > 0 && y.size() / y.shape[3] < (int64_t{1} << 30) && is_aligned16(x.data) &&
+  return weight.shape[1] == 3 && weight.shape[2] == 3 && call.stride == 1 && call.padding == 1 &&
+         x.shape[3] % 64 == 0 && x.shape[3] > 0 && y.size() > 0 && y.size() / y.shape[3] < (int64_t{1} << 30) && is_aligned16(x.data) &&
          is_aligned16(weight.data) && is_aligned16(y.data) && is_aligned16(call.residual.data) &&
          reinterpret_cast<uintptr_t>(call.bias.data) % 4 == 0 &&
          convolution_device<T>().usable;
@@ -58,7 +58,8 @@ void launch_conv2d_tile(WarpgroupConvolution<T> task, const ConvolutionCall& cal
   launch.overlap = true;
   launch.cluster = static_cast<unsigned>(splits);
   launch_kernel(launch, conv2d_warpgroup_kernel<T, Tile, kShared>, task,
-                tensor_map("conv2d", call.weight.as<const T>(), {length, task.out_channels}, {length}, {64, Tile::kColumns}));
+                tensor_map("conv2d", call.weight.as<const T>(), {length, task.out_channels}, {length},
+                           {64, Tile::kColumns}));
 }
 
 template <typename T>
@@ -86,7 +87,8 @@ void launch_conv2d_warpgroup(const ConvolutionCall& call, const ConvolutionNorm<
                         ceil_div(task.out_channels, WideTile::kColumns) * call.x.shape[0] * task.scale * task.scale;
   const int slabs = task.channels / 64;
   int splits = 1;
-  while (splits < 8 && splits * 2 <= slabs && tiles * splits * 2 <= convolution_device<T>().multiprocessors) splits *= 2;
+  const int room = convolution_device<T>().multiprocessors;
+  while (splits < 8 && splits * 2 <= slabs && tiles * splits * 2 <= room) splits *= 2;
   if (splits == 1) return launch_conv2d_tile<T, WideTile, false>(task, call, 1);
   launch_conv2d_tile<T, WideTile, true>(task, call, splits);
 }
