@@ -2,7 +2,7 @@
 // beforehand, sixteen bytes are stored at once, and a reader looks again until they are no longer ones. A float that is
 // all ones is a NaN that no arithmetic and no conversion makes.
 //
-// Every value has a place of its own, so none has to be cleared again while the kernel runs.
+// A place is filled with ones again before it is used again, long after its readers and long before its next ones.
 
 #pragma once
 
@@ -34,6 +34,15 @@ __device__ __forceinline__ void store_shared_by_blocks(void* pointer, const uint
 }
 
 __device__ __forceinline__ bool is_missing(const uint4& value) { return value.w == kAwaited; }
+
+// Fills this block's share of `bytes` with ones, by one warp.
+__device__ __forceinline__ void clear_share(char* memory, int64_t bytes) {
+  const int64_t step = int64_t{gridDim.x} * 32 * 16;
+  for (int64_t at = (blockIdx.x * 32 + threadIdx.x % 32) * int64_t{16}; at < bytes; at += step) {
+    store_shared_by_blocks(memory + at, make_uint4(kAwaited, kAwaited, kAwaited, kAwaited));
+  }
+  __threadfence();
+}
 
 // Loads values[i] from source(i) until all are there, by whole warps. While something is missing, one lane looks for one
 // value only: a thousand lanes that look again and again would be in the way of what they wait for.

@@ -1,10 +1,8 @@
-// Copies from global to shared memory by the copy engine (cp.async.bulk, sm_90 and later), runs of bytes or boxes of a
-// tensor, and the barriers in shared memory that tell when they have arrived. For older devices the functions compile to
-// nothing and must not be used.
+// Copies from global to shared memory by the copy engine (cp.async.bulk, sm_90 and later), and the
+// barriers in shared memory that tell when they have arrived. For older devices the functions compile to nothing and must
+// not be used.
 
 #pragma once
-
-#include <cuda.h>
 
 #include <cstdint>
 
@@ -73,19 +71,6 @@ __device__ __forceinline__ void copy_bulk(void* target, const void* source, uint
       "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1], %2, [%3], %4;" ::"r"(
           shared_address(target)),
       "l"(source), "r"(bytes), "r"(shared_address(barrier)), "l"(policy)
-      : "memory");
-#endif
-}
-
-// The box of a tensor that begins at these coordinates, innermost first; parts outside the tensor arrive as zeros and
-// count. The target stands on as many bytes as its swizzle pattern is long.
-__device__ __forceinline__ void copy_box(void* target, const CUtensorMap& map, int x, int y, int z, uint64_t* barrier,
-                                         uint64_t policy) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  asm volatile(
-      "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.L2::cache_hint [%0], [%1, "
-      "{%2, %3, %4}], [%5], %6;" ::"r"(shared_address(target)),
-      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(shared_address(barrier)), "l"(policy)
       : "memory");
 #endif
 }

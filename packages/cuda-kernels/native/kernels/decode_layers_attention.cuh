@@ -82,7 +82,8 @@ __device__ __forceinline__ float dot8(const float (&q)[8], const float (&k)[8]) 
 
 // Adds `count` keys.
 template <int kHeadSize, typename T>
-__device__ __forceinline__ void gather_stage(const char* keys, const char* values, int count, const float (&q)[8], Gathered& state) {
+__device__ __forceinline__ void gather_stage(const char* keys, const char* values, int count, const float (&q)[8],
+                                             Gathered& state) {
   constexpr int kLanes = kHeadSize / 8, kAtOnce = 32 / kLanes, kKeysOfWarp = kKeysOfStage<kHeadSize> / kUserWarps;
   constexpr int kTurns = kKeysOfWarp / kAtOnce;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;

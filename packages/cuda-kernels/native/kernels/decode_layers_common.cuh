@@ -4,7 +4,7 @@
 // One launch takes a token of every sequence through all layers. Of each block (one on each multiprocessor) one warp
 // only copies: weights and cached keys and values, in the order in which the others will need them, through a ring of
 // 16 KiB stages that takes all the shared memory there is. Nothing it copies depends on the step's results, so it never
-// waits for them: while the other eight warps wait for the last values of one product, the next product's weights come in.
+// waits for them: while the other eight warps wait for the last values of one product, the next one's weights come in.
 //
 // A layer is five phases. No barrier stands between them: who needs a value looks until it is there (see awaited.cuh).
 //   query, key, value  norm folded in; rotates queries and keys; appends keys and values to their pages
@@ -31,28 +31,36 @@ inline constexpr int kUserThreads = 32 * kUserWarps;
 inline constexpr int kBlockBytes = 128;
 inline constexpr int kWarpBytes = 2 * kBlockBytes;             // of one weight row, for one warp
 inline constexpr int kSegmentBytes = kUserWarps * kWarpBytes;  // of one weight row, in one stage
-inline constexpr int kSegmentBlocks = kSegmentBytes / kBlockBytes;
-// A stage is eight rows; they stand one block apart from where they would meet the same banks (see WeightMaps).
-inline constexpr int kRowPitch = kSegmentBytes + kBlockBytes;
-inline constexpr int kStageBytes = 8 * kRowPitch;
+inline constexpr int kStageBytes = 8 * kSegmentBytes;          // eight rows
 inline constexpr int kMostStages = 16;
 inline constexpr int kStagesOnTheWay = 4;  // enough to keep the memory busy; see RingFiller
-inline constexpr int kKeyBytes = 8 * kSegmentBytes;  // of keys, or values, in a stage
-inline constexpr int kHeldValues = 4096;      // of a row of x that the user warps hold in registers between them
+inline constexpr int kKeyBytes = kStageBytes;  // of keys, or values, in a stage
+// Layers whose scratch exists at a time: few enough to stay in L2. While its copies for a layer begin, a block clears its
+// share of the scratch of six layers before. By then all blocks are through with that: each has a part in every product,
+// and none that copies is more than two layers ahead of the products that wait for all others.
+inline constexpr int kScratchLayers = 8;
+inline constexpr int kLayersUntilCleared = 6;
+inline constexpr int kHeldValues = 4096;  // of a row of x that the user warps hold in registers between them
 
 enum class Phase { kQueryKeyValue, kOutput, kGateUp, kDown };
 
+// Weights of all layers, one behind the other: [L, 3·H·D, C], [L, C, H·D], [L, 2·F, C], [L, C, F].
+struct LayerWeights {
+  const void *query_key_value, *output, *gate_up, *down;
+};
+
 template <typename T>
 struct DecodeLayersArguments {
-  const T* x;  // [B, C]
-  T* y;        // [B, C]
+  const T* x;                          // [B, C]
+  T* y;                                // [B, C]
   const T *attention_norm, *mlp_norm;  // [L, C]
-  // Of all layers, one behind the other; null for weights of T. See WeightMaps for the weights.
+  LayerWeights weights;
+  // Of all layers, one behind the other; null for weights of T.
   const float *query_key_value_scales, *output_scales, *gate_up_scales, *down_scales;
   T *keys, *values;  // [L, G, P, H, D]; strides in elements
   int64_t page_layer, page, slot, head;
   const int *page_table, *positions, *rotary_positions, *lengths;
-  char* scratch;  // what blocks pass to one another, a part for every layer; full of ones before the launch
+  char* scratch;  // what blocks pass to one another, a part for each of kScratchLayers; full of ones before the launch
   int64_t layer_bytes;
   int layers, batch, heads, hidden_size, feed_forward, pages, page_size, pages_per_sequence;
   int splits;  // S: blocks that share a head; 1, 2 or 4
@@ -77,7 +85,8 @@ struct DecodeLayersArguments {
   }
 
   // The parts of a layer's scratch. All sizes are multiples of sixteen bytes.
-  __device__ T* vectors(int layer) const { return reinterpret_cast<T*>(scratch + layer * layer_bytes); }  // [B, 3·H·D]
+  __device__ char* scratch_of(int layer) const { return scratch + layer % kScratchLayers * layer_bytes; }
+  __device__ T* vectors(int layer) const { return reinterpret_cast<T*>(scratch_of(layer)); }  // [B, 3·H·D]
   __device__ T* middle(int layer, int width) const { return vectors(layer) + int64_t{batch} * 3 * width; }  // [B, C]
   __device__ T* active(int layer, int width) const { return middle(layer, width) + int64_t{batch} * hidden_size; }  // [B, F]
   __device__ T* hidden(int layer, int width) const { return active(layer, width) + int64_t{batch} * feed_forward; }  // [B, C]
@@ -91,12 +100,6 @@ struct DecodeLayersArguments {
     const int64_t found = splits == 1 ? width * static_cast<int64_t>(sizeof(T)) : splits * (width + heads * 4) * int64_t{4};
     return batch * ((3 * width + 2 * hidden_size + feed_forward) * static_cast<int64_t>(sizeof(T)) + found);
   }
-};
-
-// The weights of all layers as the copy engine sees them: [L·N, K] in boxes of one segment of a row. Of every 128 bytes in
-// shared memory, the n-th since a multiple of 1024, it puts the 16-byte chunk c at c ^ (n mod 8).
-struct WeightMaps {
-  CUtensorMap query_key_value, output, gate_up, down;
 };
 
 // A product of the step.

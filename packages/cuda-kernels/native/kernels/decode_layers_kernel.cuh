@@ -12,7 +12,7 @@ namespace limen {
 template <int kTiles, int kHeadSize, typename W, typename T>
 __global__ void __launch_bounds__(kUserThreads + 32, 1)
     decode_layers_kernel(const __grid_constant__ DecodeLayersArguments<T> a,
-                         const __grid_constant__ WeightMaps maps, const __grid_constant__ RotaryFrequencies frequencies) {
+                         const __grid_constant__ RotaryFrequencies frequencies) {
   using Shared = LayersShared<kTiles, kHeadSize>;
   extern __shared__ __align__(1024) char memory[];
   Shared& shared = *reinterpret_cast<Shared*>(memory + a.stages * kStageBytes);
@@ -36,11 +36,12 @@ __global__ void __launch_bounds__(kUserThreads + 32, 1)
   if (threadIdx.x >= kUserThreads) {
     RingFiller filler(ring, kStagesOnTheWay);
     for (int layer = 0; layer < a.layers; ++layer) {
-      stream_weights<Phase::kQueryKeyValue, kTiles, kHeadSize, W>(a, maps.query_key_value, layer, filler);
+      if (layer >= kLayersUntilCleared) clear_share(a.scratch_of(layer - kLayersUntilCleared), a.layer_bytes);
+      stream_weights<Phase::kQueryKeyValue, kTiles, kHeadSize, W>(a, layer, filler);
       stream_keys<kHeadSize>(a, layer, filler);
-      stream_weights<Phase::kOutput, kTiles, kHeadSize, W>(a, maps.output, layer, filler);
-      stream_weights<Phase::kGateUp, kTiles, kHeadSize, W>(a, maps.gate_up, layer, filler);
-      stream_weights<Phase::kDown, kTiles, kHeadSize, W>(a, maps.down, layer, filler);
+      stream_weights<Phase::kOutput, kTiles, kHeadSize, W>(a, layer, filler);
+      stream_weights<Phase::kGateUp, kTiles, kHeadSize, W>(a, layer, filler);
+      stream_weights<Phase::kDown, kTiles, kHeadSize, W>(a, layer, filler);
     }
     return;
   }
@@ -79,19 +80,19 @@ inline int splits_of_attention(int batch, int heads, int multiprocessors) {
 }
 
 template <int kTiles, int kHeadSize, typename W, typename T>
-void launch_layers(DecodeLayersArguments<T> a, const WeightMaps& maps, const RotaryFrequencies& frequencies,
-                   cudaStream_t stream) {
+void launch_layers(DecodeLayersArguments<T> a, const RotaryFrequencies& frequencies, cudaStream_t stream) {
   const LayersDevice device = LayersDevice::current();
   using Shared = LayersShared<kTiles, kHeadSize>;
   a.stages = std::min(kMostStages, (device.shared_bytes - static_cast<int>(sizeof(Shared))) / kStageBytes);
   Launch launch;
-  launch.grid = dim3(device.multiprocessors);
+  const int tiles = std::min({a.hidden_size, 3 * a.heads * kHeadSize, 2 * a.feed_forward}) / 16;
+  launch.grid = dim3(std::min(device.multiprocessors, tiles));  // every block has a part in every product
   launch.block = dim3(kUserThreads + 32);
   launch.shared_bytes = static_cast<size_t>(a.stages * kStageBytes) + sizeof(Shared);
   launch.stream = stream;
   launch.cooperative = true;
-  LIMEN_CUDA_CHECK(cudaMemsetAsync(a.scratch, 0xff, a.layers * a.layer_bytes, stream));
-  launch_kernel(launch, decode_layers_kernel<kTiles, kHeadSize, W, T>, a, maps, frequencies);
+  LIMEN_CUDA_CHECK(cudaMemsetAsync(a.scratch, 0xff, std::min(a.layers, kScratchLayers) * a.layer_bytes, stream));
+  launch_kernel(launch, decode_layers_kernel<kTiles, kHeadSize, W, T>, a, frequencies);
 }
 
 }  // namespace limen

@@ -8,7 +8,6 @@
 #include "core/op_registry.h"
 #include "kernels/decode_layers_kernel.cuh"
 #include "kernels/decode_layers_plain.cuh"
-#include "kernels/weight_maps.h"
 
 namespace limen {
 
@@ -30,6 +29,7 @@ DecodeLayersArguments<T> layers_arguments(const LayersOperands& o) {
   a.attention_norm = o.attention_norm.as<T>(), a.mlp_norm = o.mlp_norm.as<T>();
   a.query_key_value_scales = scales(o.query_key_value_scales), a.output_scales = scales(o.output_scales);
   a.gate_up_scales = scales(o.gate_up_scales), a.down_scales = scales(o.down_scales);
+  a.weights = {o.query_key_value.data, o.output.data, o.gate_up.data, o.down.data};
   a.keys = o.keys.as<T>(), a.values = o.values.as<T>();
   a.page_layer = o.keys.stride[0], a.page = o.keys.stride[1], a.slot = o.keys.stride[2], a.head = o.keys.stride[3];
   a.page_table = o.page_table.as<int>(), a.positions = o.positions.as<int>();
@@ -63,7 +63,8 @@ bool takes_fast_way(const LayersOperands& o) {
 
 inline size_t workspace_of_layers(const LayersOperands& o) {
   const auto a = layers_arguments<__nv_bfloat16>(o);
-  return static_cast<size_t>(std::max(a.layers * a.layer_bytes, bytes_of_plain(a, o.head_size())));
+  const int64_t streamed = std::min(a.layers, kScratchLayers) * a.layer_bytes;
+  return static_cast<size_t>(std::max(streamed, bytes_of_plain(a, o.head_size())));
 }
 
 template <typename W>
@@ -74,18 +75,11 @@ void launch_decode_layers(const OpCall& call, const LayersOperands& o) {
   a.scratch = static_cast<char*>(call.workspace);
   cudaStream_t stream = static_cast<cudaStream_t>(call.stream);
   const RotaryFrequencies& frequencies = rotary_frequencies(call.name, o.base, o.head_size());
-  if (!takes_fast_way<W>(o)) {
-    const LayerWeights weights = {o.query_key_value.data, o.output.data, o.gate_up.data, o.down.data};
-    return launch_layers_plainly<W>(a, weights, frequencies, o.head_size(), stream);
-  }
-  const auto map = [&](const TensorView& w) {
-    return map_weight(w.data, w.shape[0] * w.shape[1], w.shape[2], static_cast<int>(sizeof(W)), kSegmentBlocks);
-  };
-  const WeightMaps maps = {map(o.query_key_value), map(o.output), map(o.gate_up), map(o.down)};
+  if (!takes_fast_way<W>(o)) return launch_layers_plainly<W>(a, frequencies, o.head_size(), stream);
   const auto launch = [&](auto tiles) {
     constexpr int kTiles = decltype(tiles)::value;
-    if (o.head_size() == 32) return launch_layers<kTiles, 32, W, T>(a, maps, frequencies, stream);
-    launch_layers<kTiles, 128, W, T>(a, maps, frequencies, stream);
+    if (o.head_size() == 32) return launch_layers<kTiles, 32, W, T>(a, frequencies, stream);
+    launch_layers<kTiles, 128, W, T>(a, frequencies, stream);
   };
   if (a.batch <= 8) return launch(std::integral_constant<int, 1>{});
   if (a.batch <= 16) return launch(std::integral_constant<int, 2>{});

@@ -1,9 +1,10 @@
-// The products of decode_layers: the copying warp streams tiles of sixteen weight rows through the ring; eight warps
-// multiply them on tensor cores (weights are the 16-high side, the batch is the 8-wide side, kTiles times), each its 256
-// bytes of every segment, then add up and finish the tiles: scale, norm, rotation, gate, residual.
+// The products of decode_layers: tiles of sixteen weight rows come through the ring (decode_layers_weights.cuh); eight
+// warps multiply them on tensor cores (weights are the 16-high side, the batch is the 8-wide side, kTiles times), each its
+// 256 bytes of every segment, then add up and finish the tiles: scale, norm, rotation, gate, residual.
 //
-// With k permuted alike for both operands a lane's share of a fragment is sixteen contiguous bytes (see mma.cuh). The
-// copy engine swizzles chunks by rows, and neighbouring lanes take rows four apart, so that no bank is met twice.
+// With k permuted alike for both operands a lane's share of a fragment is sixteen contiguous bytes (see mma.cuh). Rows
+// stand in shared memory as they came: eight lanes at a time read two of them, which meet each bank twice. Padding or
+// swizzling against that slows the copies down more than it speeds up the reads.
 // Weights of eight bits become f16, which takes half the instructions that bf16 would. x then is f16 too, a sixteenth of
 // what it was: that keeps every bit of a bf16 between 1e-3 and 1e6, and what is smaller to 1e-6.
 // A norm before the product costs next to nothing: Σ w·(x·r·n) = r · Σ w·(x·n), and the sum of squares that r is made of
@@ -18,58 +19,9 @@
 #include "device/mma.cuh"
 #include "device/projection.cuh"
 #include "device/reduce.cuh"
-#include "kernels/decode_layers_attention.cuh"
+#include "kernels/decode_layers_weights.cuh"
 
 namespace limen {
-
-// Tiles that share a barrier when they are finished, and, where x does not stay in registers, one reading of x.
-inline constexpr int kSideBySide = 2;
-
-// Up to eight rows of up to 4096 16-bit values stay in the registers of the user warps for a whole phase.
-template <Phase kPhase, int kTiles>
-inline constexpr bool kHolds = kTiles == 1 && kPhase != Phase::kDown;
-template <Phase kPhase>
-inline constexpr bool kNormed = kPhase == Phase::kQueryKeyValue || kPhase == Phase::kGateUp;
-
-template <Phase kPhase, typename T>
-__device__ __forceinline__ const T* norm_of_phase(const DecodeLayersArguments<T>& a, int layer) {
-  return (kPhase == Phase::kQueryKeyValue ? a.attention_norm : a.mlp_norm) + int64_t{layer} * a.hidden_size;
-}
-
-// The copying warp's part of a product.
-template <Phase kPhase, int kTiles, int kHeadSize, typename W, typename T>
-__device__ void stream_weights(const DecodeLayersArguments<T>& a, const CUtensorMap& map, int layer, RingFiller& filler) {
-  const PhaseShape shape = shape_of_phase<kPhase, kHeadSize, W>(a);
-  const int grid = gridDim.x;
-  uint64_t* full;
-  if constexpr (kHolds<kPhase, kTiles> && kNormed<kPhase>) {
-    const uint32_t bytes = shape.length * static_cast<uint32_t>(sizeof(T));
-    char* const stage = filler.next(bytes, full);
-    if (threadIdx.x % 32 == 0) copy_bulk(stage, norm_of_phase<kPhase>(a, layer), bytes, full, filler.policy);
-  }
-  const auto copy = [&](int tile, int segment) {
-    const TileRows rows = rows_of_tile<kPhase, kHeadSize>(a, tile);
-    const int lane = threadIdx.x % 32;
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      char* const stage = filler.next(8 * kSegmentBytes, full);
-      const int row = layer * shape.rows + rows.base + half * rows.distance + lane;
-      if (lane < 8) copy_box(stage + lane * kRowPitch, map, 0, segment * kSegmentBlocks, row, full, filler.policy);
-    }
-  };
-  for (int first = blockIdx.x; first < shape.tiles; first += kSideBySide * grid) {
-    const int members = first + grid < shape.tiles ? 2 : 1;
-    if constexpr (kHolds<kPhase, kTiles>) {
-      for (int member = 0; member < members; ++member) {
-        for (int segment = 0; segment < shape.segments; ++segment) copy(first + member * grid, segment);
-      }
-    } else {
-      for (int segment = 0; segment < shape.segments; ++segment) {
-        for (int member = 0; member < members; ++member) copy(first + member * grid, segment);
-      }
-    }
-  }
-}
 
 template <typename T>
 __device__ __forceinline__ uint4 multiply_vectors(const uint4& a, const uint4& b) {
@@ -149,13 +101,13 @@ struct Product {
   static constexpr int kHeldSegments = kHeldValues / kSegmentValues;
   static constexpr int kHeld = kHeldSegments * kFragments;
   static constexpr int kRows = 8 * kTiles;
+  static constexpr int kTogether = kSideBySide<kTiles>;
   using Shared = LayersShared<kTiles, kHeadSize>;
 
   const DecodeLayersArguments<T>& a;
   Shared& shared;
   const int layer;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
-  const int tile_row = g / 2 + g % 2 * 4;  // of the lane's eight: neighbours are four rows apart
   const PhaseShape shape = shape_of_phase<kPhase, kHeadSize, W>(a);
   float factor = 0.0f;  // of the norm, for the row that this thread finishes
 
@@ -172,7 +124,8 @@ struct Product {
   __device__ bool is_awaited() const { return kPhase != Phase::kQueryKeyValue || layer > 0; }
   __device__ int channel(int segment, int fragment) const {
     constexpr int kWidth = static_cast<int>(sizeof(W));
-    return segment * kSegmentValues + (warp * kWarpBytes + fragment / kParts * 64 + t * 16) / kWidth + fragment % kParts * 8;
+    return segment * kSegmentValues + (warp * kWarpBytes + fragment / kParts * 64 + t * 16) / kWidth +
+           fragment % kParts * 8;
   }
   // Eight channels of row 8·tile + g, perhaps still missing; zeros outside.
   __device__ uint4 load(int tile, int segment, int fragment) const {
@@ -188,42 +141,39 @@ struct Product {
   template <typename XOf>
   __device__ void multiply_stage(Ring& ring, int segment, float (&sum)[kTiles][4], XOf&& x_of) const {
     const Ring second = ring.next();
-    const int mine = tile_row * kRowPitch + warp * kWarpBytes;
+    const int mine = g * kSegmentBytes + warp * kWarpBytes + t * 16;
     const char *const upper_rows = ring.stage() + mine, *const lower_rows = second.stage() + mine;
     ring.wait_until_full();
     second.wait_until_full();
     // Whole blocks lie inside a row or behind it.
     const int blocks = (shape.length - channel(segment, 0) + t * 16 / static_cast<int>(sizeof(W))) *
                        static_cast<int>(sizeof(W)) / kBlockBytes;
-    {
 #pragma unroll
-      for (int chunk = 0; chunk < kChunks; ++chunk) {
-        const int block = chunk / 2;
-        if (block >= blocks) break;
-        const int place = block * kBlockBytes + (chunk % 2 * 4 + t ^ (tile_row + warp * 2 + block) % 8) * 16;
-        const uint4 upper = load16_raw(upper_rows + place), lower = load16_raw(lower_rows + place);
-        const uint32_t up[4] = {upper.x, upper.y, upper.z, upper.w}, low[4] = {lower.x, lower.y, lower.z, lower.w};
+    for (int chunk = 0; chunk < kChunks; ++chunk) {
+      const int block = chunk / 2;
+      if (block >= blocks) break;
+      const uint4 upper = load16_raw(upper_rows + chunk * 64), lower = load16_raw(lower_rows + chunk * 64);
+      const uint32_t up[4] = {upper.x, upper.y, upper.z, upper.w}, low[4] = {lower.x, lower.y, lower.z, lower.w};
 #pragma unroll
-        for (int part = 0; part < kParts; ++part) {
-          uint32_t first[4], second[4];  // eight weights of each row, as four words
+      for (int part = 0; part < kParts; ++part) {
+        uint32_t first[4], second[4];  // eight weights of each row, as four words
 #pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            if constexpr (kNarrow) {
-              if (i % 2 == 0) {
-                unpack_int8x4_pairs<Operand>(up[part * 2 + i / 2], first[i], first[i + 1]);
-                unpack_int8x4_pairs<Operand>(low[part * 2 + i / 2], second[i], second[i + 1]);
-              }
-            } else {
-              first[i] = up[i];
-              second[i] = low[i];
+        for (int i = 0; i < 4; ++i) {
+          if constexpr (kNarrow) {
+            if (i % 2 == 0) {
+              unpack_int8x4_pairs<Operand>(up[part * 2 + i / 2], first[i], first[i + 1]);
+              unpack_int8x4_pairs<Operand>(low[part * 2 + i / 2], second[i], second[i + 1]);
             }
+          } else {
+            first[i] = up[i];
+            second[i] = low[i];
           }
+        }
 #pragma unroll
-          for (int tile = 0; tile < kTiles; ++tile) {
-            const uint4 v = x_of(chunk * kParts + part, tile);
-            mma_16x8x16<Operand>(sum[tile], first[0], second[0], first[1], second[1], v.x, v.y);
-            mma_16x8x16<Operand>(sum[tile], first[2], second[2], first[3], second[3], v.z, v.w);
-          }
+        for (int tile = 0; tile < kTiles; ++tile) {
+          const uint4 v = x_of(chunk * kParts + part, tile);
+          mma_16x8x16<Operand>(sum[tile], first[0], second[0], first[1], second[1], v.x, v.y);
+          mma_16x8x16<Operand>(sum[tile], first[2], second[2], first[3], second[3], v.z, v.w);
         }
       }
     }
@@ -267,12 +217,12 @@ struct Product {
       for (int i = 0; i < kHeld; ++i) held[i] = shrink_to_half<T>(held[i]);
     }
     const int grid = gridDim.x;
-    for (int first = blockIdx.x; first < shape.tiles; first += kSideBySide * grid) {
-      float sum[kSideBySide][kTiles][4] = {};
-      const int members = first + grid < shape.tiles ? 2 : 1;
+    for (int first = blockIdx.x; first < shape.tiles; first += kTogether * grid) {
+      float sum[kTogether][kTiles][4] = {};
+      const int members = members_of<kTiles>(first, shape.tiles);
       const float2 residual = load_residual(first, members);
 #pragma unroll
-      for (int member = 0; member < kSideBySide; ++member) {
+      for (int member = 0; member < kTogether; ++member) {
         if (member >= members) break;
 #pragma unroll
         for (int segment = 0; segment < kHeldSegments; ++segment) {
@@ -342,9 +292,9 @@ struct Product {
       }
     };
     const int grid = gridDim.x;
-    for (int first = blockIdx.x; first < shape.tiles; first += kSideBySide * grid) {
-      float sum[kSideBySide][kTiles][4] = {};
-      const int members = first + grid < shape.tiles ? 2 : 1;
+    for (int first = blockIdx.x; first < shape.tiles; first += kTogether * grid) {
+      float sum[kTogether][kTiles][4] = {};
+      const int members = members_of<kTiles>(first, shape.tiles);
       const float2 residual = load_residual(first, members);
 #pragma unroll
       for (int i = 0; i < kAhead; ++i) fetch(i, ahead[i]);
@@ -354,8 +304,10 @@ struct Product {
           if (segment + i >= shape.segments) break;
           prepare(segment + i, first == static_cast<int>(blockIdx.x), ahead[i]);
           const auto x_of = [&](int fragment, int tile) { return ahead[i][fragment * kTiles + tile]; };
-          multiply_stage(ring, segment + i, sum[0], x_of);
-          if (members == 2) multiply_stage(ring, segment + i, sum[1], x_of);
+#pragma unroll
+          for (int member = 0; member < kTogether; ++member) {
+            if (member < members) multiply_stage(ring, segment + i, sum[member], x_of);
+          }
           fetch(segment + i + kAhead, ahead[i]);
         }
       }
@@ -400,15 +352,18 @@ struct Product {
     return make_float2(to_float(*reinterpret_cast<const T*>(&raw[0])), to_float(*reinterpret_cast<const T*>(&raw[1])));
   }
 
-  __device__ void finish(int first, int members, const float (&sum)[kSideBySide][kTiles][4], float2 residual) {
-    if constexpr (Shared::kFinishedTogether == kSideBySide) {
-      finish_together<kSideBySide>(first, members, sum, residual);
+  __device__ void finish(int first, int members, const float (&sum)[kTogether][kTiles][4], float2 residual) {
+    if constexpr (Shared::kFinishedTogether == kTogether) {
+      finish_together<kTogether>(first, members, sum, residual);
     } else {
-      finish_together<1>(first, 1, reinterpret_cast<const float(&)[1][kTiles][4]>(sum[0]), residual);
-      if (members == 1) return;
-      const int second = first + gridDim.x;
-      finish_together<1>(second, 1, reinterpret_cast<const float(&)[1][kTiles][4]>(sum[1]),
-                         finishes(1) ? read_residual(second) : make_float2(0.0f, 0.0f));
+      const int grid = gridDim.x;
+#pragma unroll
+      for (int member = 0; member < kTogether; ++member) {
+        if (member >= members) break;
+        const int tile = first + member * grid;
+        if (member > 0) residual = finishes(1) ? read_residual(tile) : make_float2(0.0f, 0.0f);
+        finish_together<1>(tile, 1, reinterpret_cast<const float(&)[1][kTiles][4]>(sum[member]), residual);
+      }
     }
   }
 
@@ -420,8 +375,8 @@ struct Product {
 #pragma unroll
       for (int i = 0; i < kTiles; ++i) {
         float(*const mine)[8] = shared.partial[member][warp][i];
-        *reinterpret_cast<float2*>(mine[tile_row] + 2 * t) = make_float2(sum[member][i][0], sum[member][i][1]);
-        *reinterpret_cast<float2*>(mine[tile_row + 8] + 2 * t) = make_float2(sum[member][i][2], sum[member][i][3]);
+        *reinterpret_cast<float2*>(mine[g] + 2 * t) = make_float2(sum[member][i][0], sum[member][i][1]);
+        *reinterpret_cast<float2*>(mine[g + 8] + 2 * t) = make_float2(sum[member][i][2], sum[member][i][3]);
       }
     }
     sync_threads_below<kUserThreads>();
@@ -461,7 +416,8 @@ struct Product {
     if (counts && threadIdx.x % 8 == 0) store_shared_by_blocks(target, words);
   }
 
-  __device__ void store(const TileRows& rows, bool counts, int row, int i, float upper, float lower, float2 residual) const {
+  __device__ void store(const TileRows& rows, bool counts, int row, int i, float upper, float lower,
+                        float2 residual) const {
     const int column = rows.base + i;
     if constexpr (kNarrow) {
       const float* const scales = kPhase == Phase::kQueryKeyValue ? a.query_key_value_scales

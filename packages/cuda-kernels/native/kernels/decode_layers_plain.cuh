@@ -58,7 +58,8 @@ __global__ void plain_store_kernel(const DecodeLayersArguments<T> a, T* vectors,
 
 // Block ↔ head of a row, thread ↔ channel; every thread goes over all keys.
 template <typename T>
-__global__ void plain_attend_kernel(const DecodeLayersArguments<T> a, const T* vectors, T* attended, int layer, int head_size) {
+__global__ void plain_attend_kernel(const DecodeLayersArguments<T> a, const T* vectors, T* attended, int layer,
+                                    int head_size) {
   const int head = blockIdx.x, row = blockIdx.y, channel = threadIdx.x, width = a.heads * head_size;
   const int length = a.length_of(row);
   const T* const query = vectors + int64_t{row} * 3 * width + head * head_size;
@@ -88,11 +89,6 @@ __global__ void plain_gate_kernel(const T* projected, T* active, int feed_forwar
   active[row * feed_forward + i] = from_float<T>(silu<T>(to_float(gate[0])) * to_float(gate[feed_forward]));
 }
 
-// Weights of all layers, one behind the other.
-struct LayerWeights {
-  const void *query_key_value, *output, *gate_up, *down;
-};
-
 // Bytes of scratch that the plain way takes.
 template <typename T>
 int64_t bytes_of_plain(const DecodeLayersArguments<T>& a, int head_size) {
@@ -101,8 +97,8 @@ int64_t bytes_of_plain(const DecodeLayersArguments<T>& a, int head_size) {
 }
 
 template <typename W, typename T>
-void launch_layers_plainly(const DecodeLayersArguments<T>& a, const LayerWeights& weights,
-                           const RotaryFrequencies& frequencies, int head_size, cudaStream_t stream) {
+void launch_layers_plainly(const DecodeLayersArguments<T>& a, const RotaryFrequencies& frequencies, int head_size,
+                           cudaStream_t stream) {
   const int width = a.heads * head_size, batch = a.batch, channels = a.hidden_size, feed_forward = a.feed_forward;
   T* const vectors = reinterpret_cast<T*>(a.scratch);
   T* const attended = vectors + int64_t{batch} * 3 * width;
@@ -122,18 +118,18 @@ void launch_layers_plainly(const DecodeLayersArguments<T>& a, const LayerWeights
                     norm == nullptr ? nullptr : norm + int64_t{layer} * channels, residual, y, rows, length, a.epsilon);
     };
     const T* const x = layer == 0 ? a.x : hidden;
-    project(x, weights.query_key_value, a.query_key_value_scales, a.attention_norm, nullptr, vectors, 3 * width, channels);
+    project(x, a.weights.query_key_value, a.query_key_value_scales, a.attention_norm, nullptr, vectors, 3 * width, channels);
     launch.grid = dim3(static_cast<unsigned>(a.heads), static_cast<unsigned>(batch));
     launch.block = dim3(static_cast<unsigned>(head_size / 2));
     launch_kernel(launch, plain_store_kernel<T>, a, vectors, layer, head_size, frequencies);
     launch.block = dim3(static_cast<unsigned>(head_size));
     launch_kernel(launch, plain_attend_kernel<T>, a, vectors, attended, layer, head_size);
-    project(attended, weights.output, a.output_scales, nullptr, x, middle, channels, width);
-    project(middle, weights.gate_up, a.gate_up_scales, a.mlp_norm, nullptr, projected, 2 * feed_forward, channels);
+    project(attended, a.weights.output, a.output_scales, nullptr, x, middle, channels, width);
+    project(middle, a.weights.gate_up, a.gate_up_scales, a.mlp_norm, nullptr, projected, 2 * feed_forward, channels);
     launch.grid = dim3(static_cast<unsigned>(ceil_div(feed_forward, 256)), static_cast<unsigned>(batch));
     launch.block = dim3(256);
     launch_kernel(launch, plain_gate_kernel<T>, projected, active, feed_forward);
-    project(active, weights.down, a.down_scales, nullptr, middle, layer + 1 == a.layers ? a.y : hidden, channels,
+    project(active, a.weights.down, a.down_scales, nullptr, middle, layer + 1 == a.layers ? a.y : hidden, channels,
             feed_forward);
   }
 }

@@ -16,7 +16,7 @@ namespace limen {
 namespace {
 
 // The arrays are this long whatever the call brings, so that a launcher that asks for too much reads zeros.
-constexpr int64_t kMaxTensors = 16;
+constexpr int64_t kMaxTensors = 24;
 constexpr size_t kMaxAttributes = 32;
 constexpr int kDTypeCount = 7;
 
@@ -34,7 +34,7 @@ class UnpackedCall {
  public:
   UnpackedCall(const Arguments& arguments, const OpEntry& entry, size_t first) : name_(entry.name) {
     const int64_t count = arguments.integer(first, "tensorCount");
-    if (count > kMaxTensors) arguments.fail("tensorCount", "at most 16", std::to_string(count));
+    if (count > kMaxTensors) arguments.fail("tensorCount", "at most 24", std::to_string(count));
     const Arguments::Doubles descriptors = arguments.doubles(first + 1, "descriptors");
     const Arguments::Doubles attributes = arguments.doubles(first + 2, "attributes");
     cursor_ = descriptors.data;

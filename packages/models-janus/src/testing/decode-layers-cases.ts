@@ -85,6 +85,9 @@ export function decodeLayersCases(weight: ValueRule, scales?: ValueRule): Omit<O
       step({ layers: 2, heads: 1, headSize: 128, channels: 256, feedForward: 384, pageSize: 48 }, [150, 49]),
       step(small, many(11)),
       step({ ...small, pageSize: 64 }, many(29)),
+      // More layers than have scratch at a time.
+      step({ ...small, layers: 12 }, [40, 17]),
+      step({ ...small, layers: 9 }, many(18)),
       // More rows than the fast way takes.
       step({ ...small, layers: 1 }, many(35)),
     ],
