@@ -1,6 +1,6 @@
 // The ops on one layer's pages, chosen by how they are stored.
 
-import type { Tensor } from '@limen/tensor';
+import { copy, Scope, type Tensor } from '@limen/tensor';
 
 import { attentionAppendPaged } from './ops/attention-append-paged.js';
 import { attentionAppendQuantized } from './ops/attention-append-quantized.js';
@@ -100,8 +100,9 @@ export function attendToLayer(pages: LayerPages, inputs: AttentionInputs, out?: 
   );
 }
 
-/** `[B, H, D]`: stores one token of each sequence and attends to the layer's pages, in one launch. */
+/** `[B, H, D]`: stores one token of each sequence and attends to the layer's pages, on a GPU in one launch. */
 export function stepLayer(pages: LayerPages, inputs: AttendInputs, options: AttendOptions = {}): Tensor {
+  if (inputs.q.device === 'cpu') return stepLayerInTwo(pages, inputs, options);
   const { keys: keyPages, values: valuePages, keyScales, valueScales } = pages;
   const { scale, window, sinks, ...tensors } = inputs;
   const attributes = { ...options, scale, window, sinks };
@@ -109,4 +110,20 @@ export function stepLayer(pages: LayerPages, inputs: AttendInputs, options: Atte
     return attentionAppendPaged({ ...tensors, keyPages, valuePages }, attributes);
   }
   return attentionAppendQuantized({ ...tensors, keyPages, valuePages, keyScales, valueScales }, attributes);
+}
+
+/** The same in two ops, which have SIMD kernels; a CPU has no launches to save. */
+function stepLayerInTwo(
+  pages: LayerPages,
+  { k, v, q, positions, rotaryPositions, ...tables }: AttendInputs,
+  { out, rotary, base, rotaryDimensions }: AttendOptions,
+): Tensor {
+  using queries = copy({ x: q });
+  using scope = new Scope();
+  const asTokens = (x: Tensor) => scope.own(x.unsqueeze(1));
+  const token = { k: asTokens(k), v: asTokens(v), q: asTokens(queries), positions: asTokens(positions) };
+  const angles = rotaryPositions && { rotaryPositions: asTokens(rotaryPositions) };
+  const turning = { rotary, base, rotaryDimensions };
+  appendToLayer(pages, { ...token, ...angles, pageTable: tables.pageTable }, turning);
+  return attendToLayer(pages, { ...tables, q: queries }, out);
 }
