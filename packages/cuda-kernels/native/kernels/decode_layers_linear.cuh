@@ -19,22 +19,10 @@
 #include "device/mma.cuh"
 #include "device/projection.cuh"
 #include "device/reduce.cuh"
+#include "device/vector_arithmetic.cuh"
 #include "kernels/decode_layers_weights.cuh"
 
 namespace limen {
-
-template <typename T>
-__device__ __forceinline__ uint4 multiply_vectors(const uint4& a, const uint4& b) {
-  using Pair = std::conditional_t<std::is_same_v<T, __half>, __half2, __nv_bfloat162>;
-  const uint32_t x[4] = {a.x, a.y, a.z, a.w}, y[4] = {b.x, b.y, b.z, b.w};
-  uint32_t product[4];
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const Pair pair = __hmul2(*reinterpret_cast<const Pair*>(&x[i]), *reinterpret_cast<const Pair*>(&y[i]));
-    product[i] = *reinterpret_cast<const uint32_t*>(&pair);
-  }
-  return make_uint4(product[0], product[1], product[2], product[3]);
-}
 
 inline constexpr float kShrink = 1.0f / 16;
 
@@ -45,15 +33,6 @@ __device__ __forceinline__ uint4 shrink_to_half(const uint4& x) {
 #pragma unroll
   for (int i = 0; i < 8; ++i) values[i] *= kShrink;
   return pack16<__half>(values);
-}
-
-template <typename T>
-__device__ __forceinline__ float add_squares(const uint4& raw, float sum) {
-  float values[8];
-  unpack16<T>(raw, values);
-#pragma unroll
-  for (int i = 0; i < 8; ++i) sum = fmaf(values[i], values[i], sum);
-  return sum;
 }
 
 // Eight channels of what attention has found, from the sums of kSplits blocks; zeros unless `wanted`. By whole warps.
@@ -206,8 +185,8 @@ struct Product {
 #pragma unroll
       for (int i = 0; i < kHeld; ++i) {
         const int k = channel(i / kFragments, i % kFragments);
-        squares[0] = add_squares<T>(held[i], squares[0]);
-        if (k < shape.length) held[i] = multiply_vectors<T>(held[i], load16_raw(norm + k));
+        squares[0] = sum_of_squares<T>(held[i], squares[0]);
+        if (k < shape.length) held[i] = multiply_pairs<T>(held[i], load16_raw(norm + k));
       }
       ring.leave();
       share_squares(squares);
@@ -281,8 +260,8 @@ struct Product {
           const uint4 norm = load16_raw(norm_of_phase<kPhase>(a, layer) + k);
 #pragma unroll
           for (int tile = 0; tile < kTiles; ++tile) {
-            if (is_first) squares[tile] = add_squares<T>(x[i * kTiles + tile], squares[tile]);
-            x[i * kTiles + tile] = multiply_vectors<T>(x[i * kTiles + tile], norm);
+            if (is_first) squares[tile] = sum_of_squares<T>(x[i * kTiles + tile], squares[tile]);
+            x[i * kTiles + tile] = multiply_pairs<T>(x[i * kTiles + tile], norm);
           }
         }
       }

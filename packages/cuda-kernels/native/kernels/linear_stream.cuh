@@ -29,6 +29,7 @@
 #include "device/mma.cuh"
 #include "device/projection.cuh"
 #include "device/reduce.cuh"
+#include "device/vector_arithmetic.cuh"
 #include "device/vector_io.cuh"
 
 namespace limen {
@@ -38,28 +39,6 @@ inline constexpr int kStreamWarps = 8;
 inline constexpr int kStreamStages = 3;
 inline constexpr int kStreamUnitBytes = 256;  // of one weight row
 inline constexpr int kStreamStageBytes = 16 * kStreamUnitBytes;
-
-template <typename T>
-__device__ __forceinline__ uint4 multiply_pairs(const uint4& a, const uint4& b) {
-  using Pair = std::conditional_t<std::is_same_v<T, __half>, __half2, __nv_bfloat162>;
-  const uint32_t x[4] = {a.x, a.y, a.z, a.w}, y[4] = {b.x, b.y, b.z, b.w};
-  uint32_t product[4];
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const Pair pair = __hmul2(*reinterpret_cast<const Pair*>(&x[i]), *reinterpret_cast<const Pair*>(&y[i]));
-    product[i] = *reinterpret_cast<const uint32_t*>(&pair);
-  }
-  return make_uint4(product[0], product[1], product[2], product[3]);
-}
-
-template <typename T>
-__device__ __forceinline__ float sum_of_squares(const uint4& raw, float sum) {
-  float values[8];
-  unpack16<T>(raw, values);
-#pragma unroll
-  for (int i = 0; i < 8; ++i) sum = fmaf(values[i], values[i], sum);
-  return sum;
-}
 
 // A warp's place in its sequence of units: tile after tile, every eighth unit of each.
 struct StreamCursor {
