@@ -41,4 +41,17 @@ __device__ __forceinline__ void unpack_int8x4_pairs<__nv_bfloat16>(uint32_t word
   high = __byte_perm(__float_as_uint(values[2]), __float_as_uint(values[3]), 0x7632u);
 }
 
+// Eight weights of sixteen bytes as four words of two T, whatever type W they have: with one byte a weight, `part` 0 or 1
+// of them.
+template <typename T, typename W>
+__device__ __forceinline__ void unpack_weights(const uint32_t (&words)[4], int part, uint32_t (&pairs)[4]) {
+  if constexpr (sizeof(W) == 1) {
+    unpack_int8x4_pairs<T>(words[part * 2], pairs[0], pairs[1]);
+    unpack_int8x4_pairs<T>(words[part * 2 + 1], pairs[2], pairs[3]);
+  } else {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) pairs[i] = words[i];
+  }
+}
+
 }  // namespace limen

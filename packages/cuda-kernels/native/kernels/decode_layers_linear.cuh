@@ -135,19 +135,9 @@ struct Product {
       const uint32_t up[4] = {upper.x, upper.y, upper.z, upper.w}, low[4] = {lower.x, lower.y, lower.z, lower.w};
 #pragma unroll
       for (int part = 0; part < kParts; ++part) {
-        uint32_t first[4], second[4];  // eight weights of each row, as four words
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          if constexpr (kNarrow) {
-            if (i % 2 == 0) {
-              unpack_int8x4_pairs<Operand>(up[part * 2 + i / 2], first[i], first[i + 1]);
-              unpack_int8x4_pairs<Operand>(low[part * 2 + i / 2], second[i], second[i + 1]);
-            }
-          } else {
-            first[i] = up[i];
-            second[i] = low[i];
-          }
-        }
+        uint32_t first[4], second[4];  // eight weights of each row
+        unpack_weights<Operand, W>(up, part, first);
+        unpack_weights<Operand, W>(low, part, second);
 #pragma unroll
         for (int tile = 0; tile < kTiles; ++tile) {
           const uint4 v = x_of(chunk * kParts + part, tile);

@@ -160,19 +160,9 @@ __global__ void __launch_bounds__(32 * kStreamWarps, 2)
       const uint32_t up[4] = {upper.x, upper.y, upper.z, upper.w}, low[4] = {lower.x, lower.y, lower.z, lower.w};
 #pragma unroll
       for (int part = 0; part < kParts; ++part) {
-        uint32_t a[4], b[4];  // eight weights of each row, as four words
-#pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          if constexpr (std::is_same_v<W, int8_t>) {
-            if (i % 2 == 0) {
-              unpack_int8x4_pairs<T>(up[part * 2 + i / 2], a[i], a[i + 1]);
-              unpack_int8x4_pairs<T>(low[part * 2 + i / 2], b[i], b[i + 1]);
-            }
-          } else {
-            a[i] = up[i];
-            b[i] = low[i];
-          }
-        }
+        uint32_t a[4], b[4];  // eight weights of each row
+        unpack_weights<T, W>(up, part, a);
+        unpack_weights<T, W>(low, part, b);
 #pragma unroll
         for (int tile = 0; tile < kTiles; ++tile) {
           const uint4 v = x_of(chunk, part, tile);
