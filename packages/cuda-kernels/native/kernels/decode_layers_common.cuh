@@ -28,6 +28,9 @@ namespace limen {
 inline constexpr int kLayersRowsMost = 32;
 inline constexpr int kUserWarps = 8;  // warps that compute; one more copies
 inline constexpr int kUserThreads = 32 * kUserWarps;
+// Registers are dealt out to groups of four warps: the copying warp's group needs few, so the others can have more.
+inline constexpr int kLayersThreads = kUserThreads + 128;
+inline constexpr int kCopyRegisters = 40, kUserRegisters = 232;
 inline constexpr int kBlockBytes = 128;
 inline constexpr int kWarpBytes = 2 * kBlockBytes;             // of one weight row, for one warp
 inline constexpr int kSegmentBytes = kUserWarps * kWarpBytes;  // of one weight row, in one stage

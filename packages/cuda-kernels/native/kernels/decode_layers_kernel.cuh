@@ -4,13 +4,14 @@
 
 #include "core/op_error.h"
 #include "device/launch.cuh"
+#include "device/warpgroup.cuh"
 #include "kernels/decode_layers_attention.cuh"
 #include "kernels/decode_layers_linear.cuh"
 
 namespace limen {
 
 template <int kTiles, int kHeadSize, typename W, typename T>
-__global__ void __launch_bounds__(kUserThreads + 32, 1)
+__global__ void __launch_bounds__(kLayersThreads, 1)
     decode_layers_kernel(const __grid_constant__ DecodeLayersArguments<T> a,
                          const __grid_constant__ RotaryFrequencies frequencies) {
   using Shared = LayersShared<kTiles, kHeadSize>;
@@ -34,6 +35,8 @@ __global__ void __launch_bounds__(kUserThreads + 32, 1)
 
   Ring ring = {memory, shared.full, shared.empty, a.stages, kStageBytes};
   if (threadIdx.x >= kUserThreads) {
+    release_registers<kCopyRegisters>();
+    if (threadIdx.x >= kUserThreads + 32) return;
     RingFiller filler(ring, kStagesOnTheWay);
     for (int layer = 0; layer < a.layers; ++layer) {
       if (layer >= kLayersUntilCleared) clear_share(a.scratch_of(layer - kLayersUntilCleared), a.layer_bytes);
@@ -45,6 +48,7 @@ __global__ void __launch_bounds__(kUserThreads + 32, 1)
     }
     return;
   }
+  claim_registers<kUserRegisters>();
   for (int layer = 0; layer < a.layers; ++layer) {
     Product<Phase::kQueryKeyValue, kTiles, kHeadSize, W, T>{a, shared, layer}.run(ring);
     attend<kTiles, kHeadSize>(a, layer, shared, ring);
@@ -87,7 +91,7 @@ void launch_layers(DecodeLayersArguments<T> a, const RotaryFrequencies& frequenc
   Launch launch;
   const int tiles = std::min({a.hidden_size, 3 * a.heads * kHeadSize, 2 * a.feed_forward}) / 16;
   launch.grid = dim3(std::min(device.multiprocessors, tiles));  // every block has a part in every product
-  launch.block = dim3(kUserThreads + 32);
+  launch.block = dim3(kLayersThreads);
   launch.shared_bytes = static_cast<size_t>(a.stages * kStageBytes) + sizeof(Shared);
   launch.stream = stream;
   launch.cooperative = true;
