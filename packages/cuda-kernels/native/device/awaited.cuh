@@ -15,7 +15,7 @@
 namespace limen {
 
 inline constexpr uint32_t kAwaited = 0xffffffffu;
-inline constexpr unsigned kAwaitNanoseconds = 40;
+inline constexpr unsigned kAwaitNanoseconds = 200;
 
 __device__ __forceinline__ uint4 load_shared_by_blocks(const void* pointer) {
   uint64_t low, high;
@@ -44,22 +44,16 @@ __device__ __forceinline__ void clear_share(char* memory, int64_t bytes) {
   __threadfence();
 }
 
-// Loads values[i] from source(i) until all are there, by whole warps. While something is missing, one lane looks for one
-// value only: a thousand lanes that look again and again would be in the way of what they wait for.
+// Loads values[i] from source(i) until all are there, by whole warps. Between two looks there is a pause: lanes that look
+// again and again are in the way of what they wait for.
 template <int kCount, typename Source>
 __device__ __forceinline__ void await_all(uint4 (&values)[kCount], Source&& source) {
   while (true) {
-    const void* wanted = nullptr;
+    bool lacks = false;
 #pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      if (is_missing(values[i])) wanted = source(i);
-    }
-    const unsigned lacking = __ballot_sync(kFullWarp, wanted != nullptr);
-    if (lacking == 0) return;
-    if (threadIdx.x % 32 == __ffs(lacking) - 1) {
-      while (is_missing(load_shared_by_blocks(wanted))) __nanosleep(kAwaitNanoseconds);
-    }
-    __syncwarp();
+    for (int i = 0; i < kCount; ++i) lacks |= is_missing(values[i]);
+    if (!__any_sync(kFullWarp, lacks)) return;
+    __nanosleep(kAwaitNanoseconds);
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
       if (is_missing(values[i])) values[i] = load_shared_by_blocks(source(i));

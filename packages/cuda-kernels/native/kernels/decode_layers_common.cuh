@@ -43,6 +43,9 @@ inline constexpr int kKeyBytes = kStageBytes;  // of keys, or values, in a stage
 // and none that copies is more than two layers ahead of the products that wait for all others.
 inline constexpr int kScratchLayers = 8;
 inline constexpr int kLayersUntilCleared = 6;
+// One row, or two, would leave most blocks without a head: so many blocks share one.
+inline constexpr int kSplitUnits = 4;
+inline constexpr int splits_of_attention(int batch) { return batch <= 2 ? kSplitUnits / batch : 1; }
 inline constexpr int kHeldValues = 4096;  // of a row of x that the user warps hold in registers between them
 
 enum class Phase { kQueryKeyValue, kOutput, kGateUp, kDown };
@@ -66,7 +69,7 @@ struct DecodeLayersArguments {
   char* scratch;  // what blocks pass to one another, a part for each of kScratchLayers; full of ones before the launch
   int64_t layer_bytes;
   int layers, batch, heads, hidden_size, feed_forward, pages, page_size, pages_per_sequence;
-  int splits;  // S: blocks that share a head; 1, 2 or 4
+  int splits;  // S: blocks that share a head of a row
   int stages;
   float epsilon, score_scale;  // the latter times log2(e)
 

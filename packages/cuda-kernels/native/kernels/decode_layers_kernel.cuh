@@ -76,13 +76,6 @@ struct LayersDevice {
   }
 };
 
-// Blocks that share a head: the fewest that give nearly every multiprocessor something to read.
-inline int splits_of_attention(int batch, int heads, int multiprocessors) {
-  int splits = 1;
-  while (splits < 4 && batch <= 8 && units_of_attention(batch, heads, splits) * 10 < multiprocessors * 9) splits *= 2;
-  return splits;
-}
-
 template <int kTiles, int kHeadSize, typename W, typename T>
 void launch_layers(DecodeLayersArguments<T> a, const RotaryFrequencies& frequencies, cudaStream_t stream) {
   const LayersDevice device = LayersDevice::current();

@@ -39,7 +39,7 @@ DecodeLayersArguments<T> layers_arguments(const LayersOperands& o) {
   a.heads = static_cast<int>(o.keys.shape[3]), a.hidden_size = static_cast<int>(o.x.shape[1]);
   a.feed_forward = static_cast<int>(o.down.shape[2]), a.pages = static_cast<int>(o.keys.shape[1]);
   a.page_size = static_cast<int>(o.keys.shape[2]), a.pages_per_sequence = static_cast<int>(o.page_table.shape[1]);
-  a.splits = splits_of_attention(a.batch, a.heads, LayersDevice::current().multiprocessors);
+  a.splits = splits_of_attention(a.batch);
   a.epsilon = static_cast<float>(o.epsilon);
   a.score_scale = static_cast<float>(1.4426950408889634 / std::sqrt(static_cast<double>(o.head_size())));
   a.layer_bytes = a.bytes_of_layer(a.heads * o.head_size());

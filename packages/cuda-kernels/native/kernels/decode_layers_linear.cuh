@@ -35,19 +35,10 @@ __device__ __forceinline__ uint4 shrink_to_half(const uint4& x) {
   return pack16<__half>(values);
 }
 
-// Eight channels of what attention has found, from the sums of kSplits blocks; zeros unless `wanted`. By whole warps.
-template <int kSplits, int kHeadSize, typename T>
-__device__ __forceinline__ uint4 merge_splits(const DecodeLayersArguments<T>& a, int layer, int row, int k, bool wanted) {
-  const int width = a.heads * kHeadSize;
-  uint4 raw[3 * kSplits];
-  const auto source = [&](int i) -> const void* {
-    const int64_t place = int64_t{row} * kSplits + i / 3;
-    if (i % 3 == 2) return a.shares(layer, width) + (place * a.heads + k / kHeadSize) * 4;
-    return a.sums(layer, width) + place * width + k + i % 3 * 4;
-  };
-#pragma unroll
-  for (int i = 0; i < 3 * kSplits; ++i) raw[i] = wanted ? load_shared_by_blocks(source(i)) : make_uint4(0, 0, 0, 0);
-  await_all(raw, source);
+// Eight channels of what attention has found, from three times sixteen bytes of each of kSplits blocks: two of sums, then
+// maximum and total.
+template <int kSplits, typename T>
+__device__ __forceinline__ uint4 merge_splits(const uint4* raw) {
   float highest = -INFINITY, total = 0.0f, values[8] = {};
 #pragma unroll
   for (int split = 0; split < kSplits; ++split) highest = fmaxf(highest, __uint_as_float(raw[3 * split + 2].x));
@@ -203,17 +194,33 @@ struct Product {
     }
   }
 
-  // One or two rows have been attended to by several blocks for a head. Merging is much to load, so it is spread over all
-  // lanes: lane (g, t) merges every eighth fragment of lane (row, t), for each row.
+  // One or two rows have been attended to by four blocks for a head. Merging is much to load, so it is spread over all
+  // lanes: lane (g, t) merges every eighth fragment of lane (row, t), for each row. All is asked for at once.
   template <int kSplits>
   __device__ void hold_merged(uint4 (&held)[kHeld]) const {
+    constexpr int kOfMerge = 3 * kSplits, kOfRow = kHeld / 8 * kOfMerge, kRowsSplit = kSplitUnits / kSplits;
+    uint4 raw[kRowsSplit * kOfRow];
+    const auto channel_of = [&](int i) {
+      const int fragment = i % kOfRow / kOfMerge * 8 + g;
+      return channel(fragment / kFragments, fragment % kFragments);
+    };
+    const auto source = [&](int i) -> const void* {
+      const int64_t place = i / kOfRow * kSplits + i % kOfMerge / 3;
+      if (i % 3 == 2) return a.shares(layer, width) + (place * a.heads + channel_of(i) / kHeadSize) * 4;
+      return a.sums(layer, width) + place * width + channel_of(i) + i % 3 * 4;
+    };
+#pragma unroll
+    for (int i = 0; i < kRowsSplit * kOfRow; ++i) {
+      raw[i] = channel_of(i) < shape.length ? load_shared_by_blocks(source(i)) : make_uint4(0, 0, 0, 0);
+    }
+    await_all(raw, source);
 #pragma unroll
     for (int i = 0; i < kHeld; ++i) held[i] = make_uint4(0, 0, 0, 0);
-    for (int row = 0; row < a.batch; ++row) {
+#pragma unroll
+    for (int row = 0; row < kRowsSplit; ++row) {
 #pragma unroll
       for (int eighth = 0; eighth < kHeld; eighth += 8) {
-        const int k = channel((eighth + g) / kFragments, (eighth + g) % kFragments);
-        const uint4 merged = merge_splits<kSplits, kHeadSize>(a, layer, row, k, k < shape.length);
+        const uint4 merged = merge_splits<kSplits, T>(raw + row * kOfRow + eighth / 8 * kOfMerge);
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
           uint4 words;
