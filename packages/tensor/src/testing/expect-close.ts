@@ -17,6 +17,7 @@ export interface ClosenessVerdict {
 export function compareValues(actual: ValueArray, expected: ValueArray, tolerance: number): ClosenessVerdict {
   let worst = 0;
   let at = -1;
+  let squares = 0;
   for (let index = 0; index < expected.length; index++) {
     const want = expected[index] ?? NaN;
     const got = actual[index] ?? NaN;
@@ -24,14 +25,16 @@ export function compareValues(actual: ValueArray, expected: ValueArray, toleranc
     const distance = Math.abs(got - want) / (1 + Math.abs(want));
     const error = Number.isNaN(distance) ? Infinity : distance;
     if (error > worst) [worst, at] = [error, index];
+    squares += error * error;
   }
   const passed = actual.length === expected.length && worst <= tolerance;
   const percent = tolerance > 0 ? ` (${((worst / tolerance) * 100).toFixed(0)} % of the tolerance)` : '';
+  const rootMeanSquare = Math.sqrt(squares / Math.max(1, expected.length));
   const text =
     actual.length !== expected.length
       ? `expected ${expected.length} elements, got ${actual.length}`
       : at < 0
         ? 'equal'
-        : `worst error ${worst.toExponential(2)}${percent} at ${at}: expected ${expected[at]}, got ${actual[at]}`;
+        : `worst error ${worst.toExponential(2)}${percent}, root mean square ${rootMeanSquare.toExponential(2)}, at ${at}: expected ${expected[at]}, got ${actual[at]}`;
   return { passed, worst, at, text };
 }
