@@ -1,6 +1,8 @@
 // A decode step of several layers over caches with the same contents: by append and attention, or by attend.
 
-import { empty, fillNormal, fromArray, isDType, read, record, type Tensor } from '@limen/tensor';
+import { createHash } from 'node:crypto';
+
+import { empty, fillNormal, fromArray, isDType, read, readBytes, record, type Tensor } from '@limen/tensor';
 
 import type { LayerPages } from '../page-memory.js';
 import { PagedCache } from '../paged-cache.js';
@@ -23,15 +25,24 @@ function normal(shape: readonly number[], dtype: CacheDType, device: string, see
   return tensor;
 }
 
-/** Everything stored in a layer. */
-async function contentsOf({ keys, values, keyScales, valueScales }: LayerPages): Promise<ArrayLike<number>[]> {
-  const tensors = [keys, values, keyScales, valueScales].filter((tensor) => tensor !== undefined);
-  return Promise.all(tensors.map((tensor) => read(tensor)));
+/**
+ * What a layer stores, as a digest of each of its tensors: two are compared at once, where an assertion on millions of
+ * elements takes seconds.
+ */
+async function contentsOf({ keys, values, keyScales, valueScales }: LayerPages): Promise<Record<string, string>> {
+  const digests: Record<string, string> = {};
+  for (const [name, tensor] of Object.entries({ keys, values, keyScales, valueScales })) {
+    if (tensor === undefined) continue;
+    digests[name] = createHash('sha256')
+      .update(await readBytes(tensor))
+      .digest('hex');
+  }
+  return digests;
 }
 
 /**
- * What the newest token of every sequence attends to in every layer, and everything stored afterwards. The third sequence
- * stores nothing.
+ * What the newest token of every sequence attends to in every layer, and digests of everything stored afterwards. The
+ * third sequence stores nothing.
  *
  * @param options.fused - by `attend`, once and then recorded and replayed as a model does; else by `append` and `attention`
  */
