@@ -55,7 +55,7 @@ __device__ __forceinline__ void wait_for_products() {
 }
 // Makes ordinary stores to shared memory visible to products and to the copy engine.
 __device__ __forceinline__ void publish_stores() {
-#if LIMEN_WARPGROUPS
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 #endif
 }

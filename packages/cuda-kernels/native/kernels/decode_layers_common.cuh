@@ -46,6 +46,7 @@ inline constexpr int kLayersUntilCleared = 6;
 // One row, or two, would leave most blocks without a head: so many blocks share one.
 inline constexpr int kSplitUnits = 4;
 inline constexpr int splits_of_attention(int batch) { return batch <= 2 ? kSplitUnits / batch : 1; }
+inline constexpr int kSideBySide = 2;  // tiles that end together, with eight rows at most
 inline constexpr int kHeldValues = 4096;  // of a row of x that the user warps hold in registers between them
 
 enum class Phase { kQueryKeyValue, kOutput, kGateUp, kDown };
@@ -168,13 +169,14 @@ struct KeyShare {
 template <int kTiles, int kHeadSize>
 struct LayersShared {
   static constexpr int kRows = 8 * kTiles;
-  static constexpr int kFinishedTogether = kTiles == 1 ? 2 : 1;  // tiles
   uint64_t full[kMostStages], empty[kMostStages];
   int64_t slots[kRows];  // where a row's new key goes, in elements from the layer's first page; −1: nowhere
   float squares[kUserWarps][kRows];
+  alignas(16) char digits[kTiles == 1 ? kUserWarps : 1][3][kWarpBytes];  // of x, beside weights of one byte
   float cosines[kRows][kHeadSize / 2], sines[kRows][kHeadSize / 2];
   union {
-    float partial[kFinishedTogether][kUserWarps][kTiles][16][8];  // weight row, row of x
+    // Weight row, row of x. For eight rows at most: sums of more are added up in stages of the ring.
+    float partial[kTiles == 1 ? kSideBySide : 1][kUserWarps][16][8];
     struct {
       float sums[kUserWarps][kHeadSize];
       float2 shares[kUserWarps];

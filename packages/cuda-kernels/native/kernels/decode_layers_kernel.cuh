@@ -50,11 +50,11 @@ __global__ void __launch_bounds__(kLayersThreads, 1)
   }
   claim_registers<kUserRegisters>();
   for (int layer = 0; layer < a.layers; ++layer) {
-    Product<Phase::kQueryKeyValue, kTiles, kHeadSize, W, T>{a, shared, layer}.run(ring);
+    multiply<Phase::kQueryKeyValue, kTiles, kHeadSize, W>(a, shared, layer, ring);
     attend<kTiles, kHeadSize>(a, layer, shared, ring);
-    Product<Phase::kOutput, kTiles, kHeadSize, W, T>{a, shared, layer}.run(ring);
-    Product<Phase::kGateUp, kTiles, kHeadSize, W, T>{a, shared, layer}.run(ring);
-    Product<Phase::kDown, kTiles, kHeadSize, W, T>{a, shared, layer}.run(ring);
+    multiply<Phase::kOutput, kTiles, kHeadSize, W>(a, shared, layer, ring);
+    multiply<Phase::kGateUp, kTiles, kHeadSize, W>(a, shared, layer, ring);
+    multiply<Phase::kDown, kTiles, kHeadSize, W>(a, shared, layer, ring);
   }
 }
 

@@ -7,10 +7,20 @@
 
 namespace limen {
 
-// Tiles that are multiplied side by side: they share a barrier when they are finished, or, where x does not stay in
-// registers, one reading of x. As many as their sums find registers.
-template <int kTiles>
-inline constexpr int kSideBySide = kTiles == 1 ? 2 : kTiles == 2 ? 6 : 4;
+// With more than eight rows (decode_layers_wide.cuh) x does not stay in registers. Tiles that are multiplied side by side
+// then share one reading of x; they are as many as leave room for the segments of x that are asked for ahead. A block has
+// few tiles of output and down, but all of x to read for them.
+template <Phase kPhase, int kTiles, typename W>
+struct WidePlan {
+  static constexpr bool kFewTiles = kPhase == Phase::kOutput || kPhase == Phase::kDown;
+  static constexpr int kOfSegment = 32 * kTiles / static_cast<int>(sizeof(W));  // registers for a segment of x
+  static constexpr int kTogether = kFewTiles ? 2 : kOfSegment <= 32 ? 11 : kOfSegment <= 64 ? 6 : 3;
+  static constexpr int kAhead = kOfSegment <= (kFewTiles ? 64 : 32) ? 2 : 1;  // segments
+  static constexpr int kTilesOfStage = 4 / kTiles;  // whose sums a stage can keep
+
+  // Half the ring may keep sums: on devices with little shared memory that is fewer tiles.
+  static __device__ __forceinline__ int together(int stages) { return min(kTogether, stages / 2 * kTilesOfStage); }
+};
 
 // Up to eight rows of up to 4096 16-bit values stay in the registers of the user warps for a whole phase.
 template <Phase kPhase, int kTiles>
@@ -19,10 +29,9 @@ template <Phase kPhase>
 inline constexpr bool kNormed = kPhase == Phase::kQueryKeyValue || kPhase == Phase::kGateUp;
 
 // Tiles of a group: `first` and every gridDim.x-th after it.
-template <int kTiles>
-__device__ __forceinline__ int members_of(int first, int tiles) {
+__device__ __forceinline__ int members_of(int first, int tiles, int together) {
   const int grid = gridDim.x;
-  return min(kSideBySide<kTiles>, (tiles - first + grid - 1) / grid);
+  return min(together, (tiles - first + grid - 1) / grid);
 }
 
 template <Phase kPhase, typename T>
@@ -61,8 +70,10 @@ __device__ void stream_weights(const DecodeLayersArguments<T>& a, int layer, Rin
       if (lane < 8) copy_bulk(stage + lane * kSegmentBytes, weight + row * row_bytes + offset, bytes, full, filler.policy);
     }
   };
-  for (int first = blockIdx.x; first < shape.tiles; first += kSideBySide<kTiles> * grid) {
-    const int members = members_of<kTiles>(first, shape.tiles);
+  int together = kSideBySide;
+  if constexpr (kTiles > 1) together = WidePlan<kPhase, kTiles, W>::together(a.stages);
+  for (int first = blockIdx.x; first < shape.tiles; first += together * grid) {
+    const int members = members_of(first, shape.tiles, together);
     if constexpr (kHolds<kPhase, kTiles>) {
       for (int member = 0; member < members; ++member) {
         for (int segment = 0; segment < shape.segments; ++segment) copy(first + member * grid, segment);
