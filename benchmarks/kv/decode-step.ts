@@ -126,19 +126,11 @@ export async function timeStep(
   using v = normal([batch, keyValueHeads, headSize], dtype, device, 2);
   using q = normal([batch, heads, headSize], dtype, device, 3);
   using out = empty([batch, heads, headSize], { dtype, device });
-  const options = { rotary, rotaryDimensions };
-  using keys = k.unsqueeze(1);
-  using values = v.unsqueeze(1);
-  using queries = q.unsqueeze(1);
-  using slots = positions.unsqueeze(1);
+  const options = { rotary, rotaryDimensions, settledCache: true, out };
   using step = record(device, () => {
     for (let layer = 0; layer < layers; layer++) {
-      if (prefixTokens === 0) {
-        cache.attend(layer, { q, k, v, pageTable, positions, lengths }, { ...options, settledCache: true, out });
-      } else {
-        cache.append(layer, { k: keys, v: values, pageTable, positions: slots, q: queries }, options);
-        cache.attention(layer, { q, pageTable, lengths, prefixLengths }, { out });
-      }
+      const shared = prefixTokens > 0 && { prefixLengths };
+      cache.attend(layer, { q, k, v, pageTable, positions, lengths, ...shared }, options);
     }
   });
   const estimate = await timeLaunches(device, () => step.replay(), { runs: 1, calls: 2, warmUps: 1 });

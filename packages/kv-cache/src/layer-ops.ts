@@ -43,7 +43,10 @@ export interface AttentionInputs {
   readonly pageTable: Tensor;
   /** i32 `[B]`, from `PagedCache.lengths`; 0 gives zeros. */
   readonly lengths: Tensor;
-  /** i32 `[N]`: each `B/N` consecutive sequences share their first tokens, as forks do, and read them once. */
+  /**
+   * i32 `[N]`: each `B/N` consecutive sequences share their first tokens, as forks do, and read them once where that is
+   * faster.
+   */
   readonly prefixLengths?: Tensor;
   /** Factor on `q·k`; default 0, which means `1/√D`. */
   readonly scale?: number;
@@ -54,7 +57,7 @@ export interface AttentionInputs {
 }
 
 /** One new token of each sequence of a batch, and which keys its queries see. */
-export interface AttendInputs extends Omit<AttentionInputs, 'prefixLengths'> {
+export interface AttendInputs extends AttentionInputs {
   /** `[B, K, D]`, not rotated, as `q`; the type of the cache where that has no scales. */
   readonly k: Tensor;
   /** `[B, K, D]`, likewise. */
@@ -100,7 +103,7 @@ export function attendToLayer(pages: LayerPages, inputs: AttentionInputs, out?: 
   );
 }
 
-/** `[B, H, D]`: stores one token of each sequence and attends to the layer's pages, on a GPU in one launch. */
+/** `[B, H, D]`: stores one token of each sequence and attends to the layer's pages, on a GPU in one launch or two. */
 export function stepLayer(pages: LayerPages, inputs: AttendInputs, options: AttendOptions = {}): Tensor {
   if (inputs.q.device === 'cpu') return stepLayerInTwo(pages, inputs, options);
   const { keys: keyPages, values: valuePages, keyScales, valueScales } = pages;

@@ -254,8 +254,8 @@ export class PagedCache implements Disposable {
   }
 
   /**
-   * A decode step: `append` of one token of each sequence and `attention` of its queries, in one launch. `q` and `k` come
-   * as they were projected and stay so.
+   * A decode step: `append` of one token of each sequence and `attention` of its queries, in one launch, or two with
+   * `prefixLengths` where sequences share enough. `q` and `k` come as they were projected and stay so.
    *
    * @param layer - index, from 0
    * @param inputs - queries, keys and values of the new tokens, where they go, and the tables that say where the keys are
@@ -265,8 +265,7 @@ export class PagedCache implements Disposable {
    * @throws {ShapeMismatchError} a tensor does not fit the cache
    * @throws {DisposedError} the cache or a tensor was disposed
    *
-   * @remarks Capture-safe. Sequences that share a beginning read it each for itself; `attention` with `prefixLengths` reads
-   * it once. Kernels: `attention_append_paged.cu`, `attention_append_quantized.cu`.
+   * @remarks Capture-safe. Kernels: `attention_append_paged.cu`, `attention_append_quantized.cu`.
    */
   attend(layer: number, inputs: AttendInputs, options?: AttendOptions): Tensor {
     return stepLayer(this.layer(layer), inputs, options);

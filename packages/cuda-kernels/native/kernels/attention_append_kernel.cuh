@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(AppendMemory<Format, kHead, kTiles>::kThreads,
 
   const int rotary_position = a.rotary_positions[batch];
   const int length = d.length_of(batch), end = d.seen_of(length);
-  const KeyRange range = share_of_split(0, end, blockIdx.x, d.launch_splits, Shape::kKeys);
+  const KeyRange range = share_of_split(d.prefix_of(batch), end, blockIdx.x, d.launch_splits, Shape::kKeys);
   constexpr int kStride = Memory::kWarps * Shape::kKeys;
   int tile_start = range.first + warp * Shape::kKeys;
   const Ring ring = {d, memory + warp * Memory::kRingBytes, batch, key_head, d.head_size * Format::kBits / 8, length - end,

@@ -35,6 +35,7 @@ struct AppendAttentionPlan {
   bool fast = false;
   int cluster = 1;  // blocks whose splits merge in shared memory
   int parts = 1;    // clusters of a row, merged by another launch if there are several
+  int prefix_cluster = 0;  // blocks that share the keys of a prefix, in another launch; 0: rows read it each for itself
 };
 
 // Tensors of one token for each sequence, seen as [B, 1, heads, D].
@@ -61,8 +62,9 @@ inline AppendAttentionPlan plan_append_attention(const AppendAttentionOperands& 
               rows_stand_on(d.values, wide);
   if (!plan.fast) return plan;
   const DecodeDevice& device = DecodeDevice::current();
-  const int64_t positions = d.table.shape[1] * d.keys.shape[1];
-  const int64_t capacity = d.window > 0 ? std::min(positions, static_cast<int64_t>(d.window + d.sinks)) : positions;
+  plan.prefix_cluster = prefix_cluster_of(d);
+  // About half of the keys are then the prefix's, and blocks of its launch want room beside this one's.
+  const int64_t capacity = plan.prefix_cluster > 0 ? ceil_div(capacity_of(d), 2) : capacity_of(d);
   const int64_t key_heads = std::max<int64_t>(1, d.keys.shape[2]), per_key_head = d.q.shape[1] / key_heads;
   const int64_t rows = std::max<int64_t>(1, d.q.shape[0] * key_heads * ceil_div(per_key_head, per_key_head > 8 ? 16 : 8));
   const int64_t most = std::max<int64_t>(1, ceil_div(capacity, kLeastKeysPerSplit));
@@ -111,7 +113,7 @@ struct SeparateSteps {
     append.insert(append.end(), {column_of(o.positions), turns ? with_token_axis(q) : none,
                                  o.rotary_positions != nullptr ? column_of(*o.rotary_positions) : none});
     append_attributes = {static_cast<double>(o.rotary), o.base, static_cast<double>(o.rotary_dimensions)};
-    attend.insert(attend.end(), {d.lengths, none, d.y});
+    attend.insert(attend.end(), {d.lengths, d.prefix_lengths != nullptr ? *d.prefix_lengths : none, d.y});
     attend_attributes = {d.scale, d.window, d.sinks};
   }
 
@@ -146,7 +148,8 @@ inline size_t workspace_of_append_attention(const OpCall& call, const AppendAtte
   const AppendAttentionPlan plan = plan_append_attention(o);
   const TensorView& q = o.decode.q;
   if (!plan.fast) return SeparateSteps(o, nullptr).workspace(call);
-  return plan.parts == 1 ? 0 : static_cast<size_t>(q.shape[0] * q.shape[1]) * plan.parts * (q.shape[2] + 2) * sizeof(float);
+  if (plan.parts == 1 && plan.prefix_cluster == 0) return 0;
+  return static_cast<size_t>(q.shape[0] * q.shape[1]) * plan.parts * (q.shape[2] + 2) * sizeof(float);
 }
 
 template <typename Format, int kHead, int kTiles>
@@ -189,6 +192,8 @@ void launch_append_attention(const OpCall& call, const AppendAttentionOperands& 
   const auto stream = static_cast<cudaStream_t>(call.stream);
   DecodePlan decode_plan;
   decode_plan.splits = plan.parts;
+  decode_plan.prefix_cluster = plan.prefix_cluster;
+  if (plan.prefix_cluster > 0) decode_plan.rows = static_cast<int>(d.q.shape[0] / d.prefix_lengths->shape[0]);
   AppendAttentionArguments a = {};
   a.decode = decode_arguments(d, decode_plan, call.workspace);
   a.decode.launch_splits = plan.cluster * plan.parts;
@@ -205,8 +210,14 @@ void launch_append_attention(const OpCall& call, const AppendAttentionOperands& 
   a.neighbours = d.window == 0 && d.keys.shape[1] % 16 == 0 && a.decode.page_shift >= 0 && d.q.shape[2] == rounded &&
                  (d.key_scales == nullptr || same_strides(*d.key_scales, *d.value_scales));
   a.settled = o.settled;
-  launch_append_attention_fast<Format>(a, rotary_frequencies(call.name, o.base, 2 * rotary_pairs(o)), stream);
-  if (a.decode.partial != nullptr) launch_decode_merge(a.decode, stream);
+  const RotaryFrequencies& frequencies = rotary_frequencies(call.name, o.base, 2 * rotary_pairs(o));
+  launch_append_attention_fast<Format>(a, frequencies, stream);
+  if (plan.prefix_cluster > 0) {
+    launch_prefix_attention({a.decode, a.rotary_positions, a.rotary, plan.prefix_cluster}, kStorageOf<Format>, frequencies,
+                            stream);
+  } else if (a.decode.partial != nullptr) {
+    launch_decode_merge(a.decode, stream);
+  }
 }
 
 }  // namespace limen

@@ -9,6 +9,7 @@
 // positions               [B]           i32             where the new token goes; negative: it is not stored
 // lengths                 [B]           i32             keys of each sequence, on the device; 0 gives zeros
 // rotaryPositions         [B] or none   i32             default: positions
+// prefixLengths           [N] or none   i32             B/N consecutive sequences share as many first keys
 // y                       [B, H, D]     as q            contiguous
 // attributes: rotary (none | half | interleaved), base, rotaryDimensions (0: D), scale (0: 1/√D), window (0: all keys),
 //   sinks, settledCache
@@ -21,14 +22,16 @@ namespace limen {
 namespace {
 
 enum Operand {
-  kQ, kK, kV, kKeyPages, kValuePages, kKeyScales, kValueScales, kPageTable, kPositions, kLengths, kRotaryPositions, kY
+  kQ, kK, kV, kKeyPages, kValuePages, kKeyScales, kValueScales, kPageTable, kPositions, kLengths, kRotaryPositions,
+  kPrefixLengths, kY
 };
 
 AppendAttentionOperands operands_of(const OpCall& call) {
-  const TensorView& rotary_positions = call.tensor(kRotaryPositions);
+  const TensorView &rotary_positions = call.tensor(kRotaryPositions), &prefix = call.tensor(kPrefixLengths);
   return {{call.tensor(kQ), call.tensor(kKeyPages), call.tensor(kValuePages), call.tensor(kPageTable),
-           call.tensor(kLengths), call.tensor(kY), &call.tensor(kKeyScales), &call.tensor(kValueScales), nullptr,
-           call.tensor(kKeyPages).dtype == DType::kU8 ? 4 : 8, call.number(3), call.number(4), call.number(5)},
+           call.tensor(kLengths), call.tensor(kY), &call.tensor(kKeyScales), &call.tensor(kValueScales),
+           prefix.present() ? &prefix : nullptr, call.tensor(kKeyPages).dtype == DType::kU8 ? 4 : 8, call.number(3),
+           call.number(4), call.number(5)},
           call.tensor(kK), call.tensor(kV), call.tensor(kPositions), rotary_positions.present() ? &rotary_positions : nullptr,
           static_cast<int>(call.integer(0)), call.number(1), call.integer(2), call.flag(6)};
 }

@@ -12,9 +12,6 @@
 
 namespace limen {
 
-// Which keys a launch covers. Rows that share a prefix read it together in one launch and their own keys in another.
-enum class DecodePart { kAll, kPrefix, kRest };
-
 // One kind of page memory, keys or values, as the logical [G, P, K, E]. Strides in bytes.
 struct PageView {
   const char* data;
@@ -35,7 +32,7 @@ struct DecodeArguments {
   PageView keys, values;
   const int* page_table;      // [B, M]
   const int* lengths;         // [B]
-  const int* prefix_lengths;  // [B / rows], or null
+  const int* prefix_lengths;  // [B / rows], or null; another launch attends to those keys
   void* y;                    // [B, H, D]
   float* partial;  // [B, H, splits, D] sums, then [B, H, splits, 2] maximum and total; unused when a launch merges itself
   int64_t q_batch, q_head;  // in elements
@@ -43,24 +40,20 @@ struct DecodeArguments {
   int page_shift;            // log2 of page_size, or −1
   int window, sinks;         // window 0: every key is seen
   int rows;                  // sequences that share a prefix; 1 without
-  int splits, first_split;   // of partial in all, and where this launch's begin
-  int launch_splits;         // of this launch
-  DecodePart part;
+  int splits;                // of partial
+  int launch_splits;         // blocks of a row in this launch
   float scale;
   DType q_type;
 
   __device__ int length_of(int batch) const { return max(0, min(lengths[batch], pages_per_sequence * page_size)); }
+  // A prefix is shared in whole sixteens: what a row reads itself then begins where pages may be copied sixteen keys at once.
+  static __device__ int whole_prefix(int length) { return max(0, length) & ~15; }
   __device__ int prefix_of(int batch) const {
-    return prefix_lengths == nullptr ? 0 : max(0, min(prefix_lengths[batch / rows], length_of(batch)));
+    return prefix_lengths == nullptr ? 0 : min(whole_prefix(prefix_lengths[batch / rows]), length_of(batch));
   }
   // Seen keys are numbered without gaps: the sinks, then the window.
   __device__ int seen_of(int length) const { return window > 0 ? min(length, sinks + window) : length; }
   __device__ int position_of(int seen_key, int hidden) const { return seen_key < sinks ? seen_key : seen_key + hidden; }
-  // The seen keys [begin, end) of a row that this launch covers.
-  __device__ int begin_of(int batch) const { return part == DecodePart::kRest ? prefix_of(batch) : 0; }
-  __device__ int end_of(int batch) const {
-    return part == DecodePart::kPrefix ? prefix_of(batch) : seen_of(length_of(batch));
-  }
   __device__ int page_of(int batch, int position, int& slot) const {
     // Pages of a power of two are the rule, and a division per key would cost more than the key's arithmetic.
     const int place = page_shift >= 0 ? position >> page_shift : position / page_size;

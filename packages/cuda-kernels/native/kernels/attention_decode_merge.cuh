@@ -86,8 +86,8 @@ __device__ __forceinline__ void merge_and_store(const DecodeArguments& a, Decode
     }
   }
   __syncthreads();  // every warp's sums are in place
-  const bool alone = a.launch_splits == 1 && a.splits == 1;
-  const int split = a.first_split + blockIdx.x;
+  const bool alone = a.launch_splits == 1 && a.partial == nullptr;
+  const int split = blockIdx.x;
   for (int column = threadIdx.x; column < columns; column += kThreads) {
     const float* const row = memory.sums + column * kPitch;
     const float2 fact = common_factors(row + kHead, row + kHead + 1, columns * kPitch, kWarps,

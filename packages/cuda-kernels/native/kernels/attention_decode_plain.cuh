@@ -38,7 +38,7 @@ __global__ void __launch_bounds__(128) attention_decode_plain_kernel(const Decod
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int split = blockIdx.x, head = blockIdx.y, batch = blockIdx.z;
   wait_for_upstream();
-  const int end = a.end_of(batch);
+  const int end = a.seen_of(a.length_of(batch));
   const int hidden = a.length_of(batch) - end;
   const KeyRange range = share_of_split(0, end, split, a.launch_splits, 4);
   const int key_head = head / (a.heads / a.key_heads);

@@ -9,8 +9,8 @@
 // running maximum is that of score + log2(scale), so that weights never leave the range of a half, however small the
 // scale.
 //
-// Geometry: block of 4 to 8 warps ↔ one split × one key head and up to 8 · kTiles of its queries × one sequence (or one
-// group of sequences with a common prefix); the warps take tiles of 16 · kDepth keys in turn, each with a softmax and a
+// Geometry: block of 4 to 8 warps ↔ one split × one key head and up to 8 · kTiles of its queries × one sequence; the
+// warps take tiles of 16 · kDepth keys in turn, each with a softmax and a
 // ring of two or three stages of its own. Two blocks fit a multiprocessor and keep about 96 KiB on the way, more than
 // twice what latency times bandwidth asks for.
 // The running maximum need not be the maximum: any reference near it serves. It is brought up to date only when a score
@@ -31,38 +31,24 @@ __global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHea
     attention_decode_tensor_kernel(const DecodeArguments a) {
   using Shape = DecodeShape<Format, kHead>;
   extern __shared__ __align__(128) float shared[];
-  const int warp = threadIdx.x / 32, t = threadIdx.x % 4;
-  const int rows = a.part == DecodePart::kPrefix ? a.rows : 1;
-  const int all_columns = a.heads / a.key_heads * rows;
+  const int warp = threadIdx.x / 32;
+  const int all_columns = a.heads / a.key_heads;
   const int chunks = (all_columns + 8 * kTiles - 1) / (8 * kTiles);
   const int key_head = blockIdx.y / chunks, first_column = blockIdx.y % chunks * 8 * kTiles;
   const int columns = min(8 * kTiles, all_columns - first_column);
   wait_for_upstream();
   let_downstream_start();
 
-  // A prefix is read through the row that sees most of it; columns of shorter rows are masked below.
-  int batch = blockIdx.z * rows;
-  const int begin = a.begin_of(batch);
-  int end = a.end_of(batch);
-  for (int row = 1; row < rows; ++row) {
-    const int other = a.end_of(static_cast<int>(blockIdx.z) * rows + row);
-    if (other > end) batch = blockIdx.z * rows + row, end = other;
-  }
-  const KeyRange range = share_of_split(begin, end, blockIdx.x, a.launch_splits, Shape::kKeys);
+  const int batch = blockIdx.z, length = a.length_of(batch), end = a.seen_of(length);
+  const KeyRange range = share_of_split(a.prefix_of(batch), end, blockIdx.x, a.launch_splits, Shape::kKeys);
   int limit[kTiles][2];  // first key that a column does not see
 #pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-    for (int c = 0; c < 2; ++c) {
-      const int column = min(tile * 8 + 2 * t + c, columns - 1);
-      limit[tile][c] = rows == 1 ? range.last : min(range.last, a.end_of(query_row(a, first_column + column, key_head).batch));
-    }
-  }
+  for (int tile = 0; tile < kTiles; ++tile) limit[tile][0] = limit[tile][1] = range.last;
 
   constexpr int kWarps = kTensorWarps<Format, kHead, kTiles>, kStride = kWarps * Shape::kKeys;
   int tile_start = range.first + warp * Shape::kKeys;
   const TileRing<Format, kHead> ring = {a, reinterpret_cast<char*>(shared) + warp * Shape::kRingBytes, batch, key_head,
-                                        a.head_size * Format::kBits / 8, a.window > 0 ? a.length_of(batch) - end : 0,
+                                        a.head_size * Format::kBits / 8, length - end,
                                         range.last};
   typename TileRing<Format, kHead>::Places next = {};
 #pragma unroll
@@ -72,9 +58,6 @@ __global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHea
   }
   if (tile_start < range.last) next = ring.locate(tile_start + (Shape::kStages - 1) * kStride);
 
-  int first_limit = range.last;  // tiles that end before it need no mask
-#pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) first_limit = min(first_limit, min(limit[tile][0], limit[tile][1]));
   QueryRegisters<Format, kHead, kTiles> queries = {};
   load_queries<Format, kHead, kTiles>(a, first_column, columns, key_head, queries.words, queries.sum);
   const FragmentPlaces<Format, kHead> places;
@@ -92,7 +75,7 @@ __global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHea
     }
     commit_copies();
     attend_tile<Format, kHead, kTiles>(ring.stage(used), places, queries, factor, tile_start,
-                                       tile_start + Shape::kKeys > first_limit, limit, state);
+                                       tile_start + Shape::kKeys > range.last, limit, state);
   }
   __syncthreads();  // the rings have served: their memory takes the sums
   merge_and_store<Format, kHead, kTiles>(a, state, first_column, columns, key_head, shared);
@@ -100,14 +83,13 @@ __global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHea
 
 template <typename Format, int kHead, int kTiles>
 void launch_decode_tensor_for(const DecodeArguments& arguments, cudaStream_t stream) {
-  const int rows = arguments.part == DecodePart::kPrefix ? arguments.rows : 1;
-  const int columns = arguments.heads / arguments.key_heads * rows;
+  const int columns = arguments.heads / arguments.key_heads;
   const bool cluster = arguments.launch_splits > 1 && arguments.partial == nullptr;
   constexpr int kWarps = kTensorWarps<Format, kHead, kTiles>;
   Launch launch;
   launch.block = dim3(32 * kWarps);
   launch.grid = dim3(arguments.launch_splits, static_cast<unsigned>(arguments.key_heads * ceil_div(columns, 8 * kTiles)),
-                     arguments.batches / rows);
+                     arguments.batches);
   launch.shared_bytes =
       std::max<size_t>(kWarps * DecodeShape<Format, kHead>::kRingBytes,
                        MergeMemory<kHead, kWarps>::bytes(std::min<int64_t>(columns, 8 * kTiles), arguments.launch_splits));
@@ -120,8 +102,7 @@ void launch_decode_tensor_for(const DecodeArguments& arguments, cudaStream_t str
 // The caller has checked the types, alignment and D ≤ 256.
 template <typename Format>
 void launch_decode_tensor(const DecodeArguments& arguments, cudaStream_t stream) {
-  const int rows = arguments.part == DecodePart::kPrefix ? arguments.rows : 1;
-  const bool wide = arguments.heads / arguments.key_heads * rows > 8;
+  const bool wide = arguments.heads / arguments.key_heads > 8;
   if (arguments.head_size <= 64) {
     return wide ? launch_decode_tensor_for<Format, 64, 2>(arguments, stream)
                 : launch_decode_tensor_for<Format, 64, 1>(arguments, stream);

@@ -37,9 +37,7 @@ struct QueryRow {
   int batch, head;
 };
 __device__ __forceinline__ QueryRow query_row(const DecodeArguments& a, int column, int key_head) {
-  const int per_key_head = a.heads / a.key_heads;
-  const int rows = a.part == DecodePart::kPrefix ? a.rows : 1;
-  return {static_cast<int>(blockIdx.z) * rows + column / per_key_head, key_head * per_key_head + column % per_key_head};
+  return {static_cast<int>(blockIdx.z), key_head * (a.heads / a.key_heads) + column};
 }
 
 // Q^T fragments: word w of k-step s holds the elements that stand beside it in a key's fragment. Lane 4·g + t: query g.

@@ -1,5 +1,6 @@
 import { opCases } from '@limen/tensor/testing';
 
+import { sharedPageCount, type SharedPages, sharedTable } from '../testing/shared-tables.js';
 import { attentionAppendPaged } from './attention-append-paged.js';
 
 const count = (length: number) => Array.from({ length }, (_, index) => index);
@@ -15,6 +16,26 @@ function step(sequences: number, length: number, heads: number, keyHeads: number
     },
     attributes: { rotary: 'half', settledCache: true },
     values: { pageTable: count(sequences * perSequence), positions: length - 1, lengths: length },
+  };
+}
+
+/** A decode step of sequences that share a prefix, in pages of 16. */
+function shared(pages: SharedPages, lengths: readonly number[], heads: readonly [number, number, number]) {
+  const [queryHeads, keyHeads, headSize] = heads;
+  const { sequences, groups, columns } = pages;
+  return {
+    shapes: {
+      q: [sequences, queryHeads, headSize],
+      keyPages: [sharedPageCount(pages), 16, keyHeads, headSize],
+      pageTable: [sequences, columns],
+      prefixLengths: [groups],
+    },
+    values: {
+      pageTable: sharedTable(pages),
+      positions: lengths.map((length) => length - 1),
+      lengths: [...lengths],
+      prefixLengths: 16 * pages.shared,
+    },
   };
 }
 
@@ -92,6 +113,29 @@ export default opCases(attentionAppendPaged, {
         lengths: [25, 11, 22],
       },
     },
+    // Prefixes, read once on a GPU: two groups, one of them with an empty sequence; more queries than a block takes; a head
+    // that is no power of two. Then one that is not worth the while.
+    {
+      ...shared(
+        { sequences: 10, groups: 2, shared: 9, own: 3, columns: 8192 },
+        [145, 160, 0, 192, 170, 191, 150, 146, 180, 177],
+        [4, 2, 128],
+      ),
+      attributes: { rotary: 'interleaved', rotaryDimensions: 64, settledCache: true },
+    },
+    {
+      ...shared(
+        { sequences: 70, groups: 1, shared: 20, own: 2, columns: 1024 },
+        Array.from({ length: 70 }, (_, row) => 321 + (row % 31)),
+        [8, 8, 64],
+      ),
+      attributes: { rotary: 'half' },
+    },
+    {
+      ...shared({ sequences: 6, groups: 1, shared: 5, own: 1, columns: 8192 }, [81, 90, 96, 81, 0, 95], [4, 4, 112]),
+      attributes: { rotary: 'half', scale: 0.2 },
+    },
+    shared({ sequences: 3, groups: 1, shared: 2, own: 1, columns: 3 }, [48, 33, 40], [4, 2, 64]),
     { shapes: { q: [0, 2, 16], keyPages: [2, 4, 2, 16], pageTable: [0, 1] } },
   ],
   rejects: [
@@ -114,6 +158,11 @@ export default opCases(attentionAppendPaged, {
       shapes: { q: [1, 2, 8], keyPages: [1, 4, 2, 8], pageTable: [1, 1] },
       attributes: { rotary: 'half', rotaryDimensions: 3 },
       values: { pageTable: 0, positions: 0, lengths: 1 },
+      throws: 'SHAPE_MISMATCH',
+    },
+    {
+      shapes: { q: [3, 2, 8], keyPages: [1, 4, 2, 8], pageTable: [3, 1], prefixLengths: [2] },
+      values: { pageTable: 0, positions: 0, lengths: 1, prefixLengths: 1 },
       throws: 'SHAPE_MISMATCH',
     },
     {

@@ -24,6 +24,9 @@ import { kvAppend } from './kv-append.js';
  *   another one writes
  * @param inputs.lengths - `[B]` i32, valid keys in tokens, the new one among them; they stay on the device
  * @param inputs.rotaryPositions - `[B]` i32, positions to rotate by; default: `positions`
+ * @param inputs.prefixLengths - `[N]` i32, where `N` divides `B`: each `B/N` consecutive sequences hold their first
+ *   `prefixLengths[n]` keys in the same pages, which are then read once for all of them where that is faster; new tokens
+ *   lie behind them. Default: nothing is shared. Results are the same with and without
  * @param options.rotary - `'none'` (default), `'half'` or `'interleaved'`
  * @param options.base - base of the frequencies; dimensionless; default 10000
  * @param options.rotaryDimensions - channels that turn, even; 0 stands for `D`; default 0
@@ -57,6 +60,7 @@ export const attentionAppendPaged = defineOp({
     positions: { shape: ['B'], dtype: ['i32'] },
     lengths: { shape: ['B'], dtype: ['i32'] },
     rotaryPositions: { shape: ['B'], dtype: ['i32'], optional: true },
+    prefixLengths: { shape: ['N'], dtype: ['i32'], optional: true },
   },
   outputs: { y: { shape: ['B', 'H', 'D'] } },
   dtypes: ['f32', 'f16', 'bf16'],
@@ -72,7 +76,7 @@ export const attentionAppendPaged = defineOp({
   check: checkAttentionAppend,
   kernel: 'attention_append_paged',
   source: 'https://arxiv.org/abs/2309.06180',
-  reference({ q, k, v, positions, rotaryPositions, lengths, y, ...pages }, attributes) {
+  reference({ q, k, v, positions, rotaryPositions, prefixLengths, lengths, y, ...pages }, attributes) {
     const turned = { data: q.data.slice(), shape: q.shape };
     const angles = rotaryPositions && tokenOf(rotaryPositions);
     kvAppend.declaration.reference(
@@ -86,9 +90,6 @@ export const attentionAppendPaged = defineOp({
       },
       attributes,
     );
-    attentionDecodePaged.declaration.reference(
-      { ...pages, q: turned, lengths, prefixLengths: undefined, y },
-      attributes,
-    );
+    attentionDecodePaged.declaration.reference({ ...pages, q: turned, lengths, prefixLengths, y }, attributes);
   },
 });

@@ -1,6 +1,7 @@
 import type { DType } from '@limen/tensor';
 import { opCases, type OpCase } from '@limen/tensor/testing';
 
+import { sharedPageCount, sharedTable } from '../testing/shared-tables.js';
 import { attentionAppendQuantized } from './attention-append-quantized.js';
 
 type Format = 'fp8' | 'int8' | 'int4';
@@ -50,6 +51,9 @@ function step(format: Format, sequences: number, length: number, heads: number, 
   return { ...stored(format, sizes, { values, attributes: { rotary: 'half', settledCache: true } }), dtypes: ['bf16'] };
 }
 
+/** Two groups of sequences that share a prefix, in tables so wide that a GPU reads it once. */
+const forks = { sequences: 6, groups: 2, shared: 9, own: 3, columns: 16384 };
+
 const single = { values: { pageTable: 0, positions: 0, lengths: 1 } };
 
 export default opCases(attentionAppendQuantized, {
@@ -93,6 +97,42 @@ export default opCases(attentionAppendQuantized, {
       {
         values: { pageTable: [0, -1, -1, 3, 4, 5, 6], positions: [24], lengths: [25] },
         attributes: { window: 9, sinks: 3 },
+      },
+    ),
+    // More queries on a head than a block takes; sixteen behind a window; then shared prefixes.
+    ...inEach(
+      { q: [2, 40, 128], pool: [60, 16, 2], columns: 30 },
+      { values: { pageTable: count(60), positions: [470, 31], lengths: [471, 32] } },
+    ),
+    ...inEach(
+      { q: [2, 32, 128], pool: [60, 8, 2], columns: 30 },
+      {
+        values: { pageTable: count(60), positions: [230, 100], lengths: [231, 101] },
+        attributes: { window: 150, sinks: 5 },
+      },
+    ),
+    ...inEach(
+      { q: [6, 16, 128], pool: [sharedPageCount(forks), 16, 8], columns: forks.columns },
+      {
+        shapes: { prefixLengths: [2] },
+        values: {
+          pageTable: sharedTable(forks),
+          positions: [144, 191, 160, 150, 176, -1],
+          lengths: [145, 192, 161, 151, 177, 0],
+          prefixLengths: 144,
+        },
+      },
+    ),
+    ...inEach(
+      { q: [6, 16, 64], pool: [sharedPageCount(forks), 16, 16], columns: forks.columns },
+      {
+        shapes: { prefixLengths: [2] },
+        values: {
+          pageTable: sharedTable(forks),
+          positions: [144, 191, 160, 150, 176, 149],
+          lengths: [145, 192, 161, 151, 177, 150],
+          prefixLengths: 144,
+        },
       },
     ),
     // Rotated: in f32, because an element of a 16-bit key may round the other way.

@@ -22,6 +22,9 @@ import { kvAppendQuantized } from './kv-append-quantized.js';
  * @param inputs.positions - `[B]` i32, where the new token goes, as in `attentionAppendPaged`
  * @param inputs.lengths - `[B]` i32, valid keys in tokens, the new one among them
  * @param inputs.rotaryPositions - `[B]` i32, positions to rotate by; default: `positions`
+ * @param inputs.prefixLengths - `[N]` i32, where `N` divides `B`: each `B/N` consecutive sequences hold their first
+ *   `prefixLengths[n]` keys in the same pages, which are then read once for all of them where that is faster; new tokens
+ *   lie behind them. Default: nothing is shared. Results are the same with and without
  * @param options.rotary - `'none'` (default), `'half'` or `'interleaved'`
  * @param options.base - base of the frequencies; dimensionless; default 10000
  * @param options.rotaryDimensions - channels that turn, even; 0 stands for `D`; default 0
@@ -54,6 +57,7 @@ export const attentionAppendQuantized = defineOp({
     positions: { shape: ['B'], dtype: ['i32'] },
     lengths: { shape: ['B'], dtype: ['i32'] },
     rotaryPositions: { shape: ['B'], dtype: ['i32'], optional: true },
+    prefixLengths: { shape: ['N'], dtype: ['i32'], optional: true },
   },
   outputs: { y: { shape: ['B', 'H', 'D'] } },
   dtypes: ['f32', 'f16', 'bf16'],
@@ -69,7 +73,7 @@ export const attentionAppendQuantized = defineOp({
   check: (sizes, attributes) => checkStoredPair(sizes) ?? checkAttentionAppend(sizes, attributes),
   kernel: 'attention_append_quantized',
   source: 'https://arxiv.org/abs/2402.02750',
-  reference({ q, k, v, positions, rotaryPositions, lengths, y, ...pages }, attributes) {
+  reference({ q, k, v, positions, rotaryPositions, prefixLengths, lengths, y, ...pages }, attributes) {
     const turned = { data: q.data.slice(), shape: q.shape };
     const angles = rotaryPositions && tokenOf(rotaryPositions);
     kvAppendQuantized.declaration.reference(
@@ -83,9 +87,6 @@ export const attentionAppendQuantized = defineOp({
       },
       attributes,
     );
-    attentionDecodeQuantized.declaration.reference(
-      { ...pages, q: turned, lengths, prefixLengths: undefined, y },
-      attributes,
-    );
+    attentionDecodeQuantized.declaration.reference({ ...pages, q: turned, lengths, prefixLengths, y }, attributes);
   },
 });

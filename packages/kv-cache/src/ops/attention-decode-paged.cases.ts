@@ -1,5 +1,6 @@
 import { opCases } from '@limen/tensor/testing';
 
+import { sharedPageCount, sharedTable } from '../testing/shared-tables.js';
 import { attentionDecodePaged } from './attention-decode-paged.js';
 
 const pages = (count: number) => ({ low: 0, high: count });
@@ -13,6 +14,9 @@ function step(sequences: number, length: number, heads: number, keyHeads: number
     values: { pageTable: Array.from({ length: count }, (_, index) => index), lengths: length },
   };
 }
+
+/** Sequences that share a prefix longer than some of them, in tables so wide that a GPU reads it once. */
+const forks = { sequences: 12, groups: 1, shared: 9, own: 2, columns: 4096 };
 
 export default opCases(attentionDecodePaged, {
   test: [
@@ -110,6 +114,19 @@ export default opCases(attentionDecodePaged, {
         pageTable: Array.from({ length: 33 }, (_, index) => (index % 3 < 2 ? index % 3 : 2 + Math.floor(index / 3))),
         lengths: [17, 18, 19, 20, 21, 22, 23, 24, 5, 16, 0],
         prefixLengths: [16],
+      },
+    },
+    {
+      shapes: {
+        q: [12, 8, 128],
+        keyPages: [sharedPageCount(forks), 16, 4, 128],
+        pageTable: [12, forks.columns],
+        prefixLengths: [1],
+      },
+      values: {
+        pageTable: sharedTable(forks),
+        lengths: [145, 176, 0, 150, 20, 144, 160, 161, 170, 1, 130, 151],
+        prefixLengths: [144],
       },
     },
   ],

@@ -89,6 +89,7 @@ export function runLayers(arrays: LayersArrays, { epsilon, base }: LayersAttribu
         positions: scratch.positions,
         lengths,
         rotaryPositions: arrays.rotaryPositions ?? positions,
+        prefixLengths: undefined,
         y: attended,
       },
       { rotary: 'half', base, rotaryDimensions: 0, scale: 0, window: 0, sinks: 0, settledCache: false },
