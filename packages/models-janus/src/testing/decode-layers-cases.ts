@@ -68,6 +68,11 @@ export function decodeLayersCases(weight: ValueRule, scales?: ValueRule): Omit<O
     };
   };
   const small = { layers: 2, heads: 2, headSize: 32, channels: 128, feedForward: 256, pageSize: 16 };
+  const outliers = <Case extends ReturnType<typeof step>>(opCase: Case): Case => {
+    const [batch = 0, channels = 0] = opCase.shapes.x;
+    const x = count(batch * channels).map((index) => (index % 97 === 5 ? 1000 : Math.sin(index * 1.7)));
+    return { ...opCase, values: { ...opCase.values, x } };
+  };
   const many = (batch: number) => Array.from({ length: batch }, (_, row) => 1 + ((row * 37) % 90));
   return {
     test: [
@@ -81,6 +86,9 @@ export function decodeLayersCases(weight: ValueRule, scales?: ValueRule): Omit<O
         ...step({ ...small, heads: 4, channels: 384, feedForward: 640 }, many(8), [2]),
         attributes: { base: 10000 },
       },
+      // Channels far above the others, which must not cost these their precision.
+      outliers(step(small, [70, 12])),
+      outliers(step(small, [9, 30, 1, 64])),
       // Heads of 128; pages of a size that is no power of two; more rows than eight and than sixteen.
       step({ layers: 2, heads: 1, headSize: 128, channels: 256, feedForward: 384, pageSize: 48 }, [150, 49]),
       step(small, many(11)),
