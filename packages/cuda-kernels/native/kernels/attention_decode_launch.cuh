@@ -88,9 +88,8 @@ inline int prefix_cluster_of(const DecodeOperands& o) {
   const int64_t columns = heads_of_key * (batches / groups), capacity = capacity_of(o);
   const int64_t saved = (batches - groups) * key_heads * capacity / 2 * head_size * o.bits / 4;
   if (heads_of_key > kMostSharingHeads || saved < kLeastSavedBytes || !warpgroup_attention_applies()) return 0;
-  const int64_t tiles = key_heads * groups * ceil_div(columns, 64), multiprocessors = DecodeDevice::current().multiprocessors;
-  // Of 16-bit keys one block fits a multiprocessor, and clusters leave some of those out: with half as many none waits.
-  const int64_t most = std::min<int64_t>({8, multiprocessors / tiles / (o.bits == 16 ? 2 : 1), ceil_div(capacity, 128)});
+  const int64_t tiles = key_heads * groups * ceil_div(columns, 64);
+  const int64_t most = std::min<int64_t>({8, DecodeDevice::current().multiprocessors / tiles, ceil_div(capacity, 128)});
   int cluster = 1;
   while (2 * cluster <= most) cluster *= 2;
   return cluster;

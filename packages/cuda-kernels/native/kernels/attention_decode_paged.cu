@@ -15,6 +15,7 @@
 // Workspace: none, or B · H · splits · (D + 2) floats where splits do not fit a cluster.
 
 #include "kernels/attention_decode_launch.cuh"
+#include "kernels/attention_decode_prefix_launch.cuh"
 
 namespace limen {
 namespace {

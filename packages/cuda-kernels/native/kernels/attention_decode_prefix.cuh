@@ -5,7 +5,7 @@
 // the shared memory of a cluster, and the block that stores a query merges it with what its row has left.
 //
 // Geometry: block of one warpgroup ↔ one split × 64 queries of one key head × one group; cluster ↔ the splits, at most
-// eight. Queries lie in the order of rows, then heads. 16-bit keys and values are copied into place by cp.async, two tiles
+// eight. Queries lie in the order of rows, then heads. 16-bit keys and values are copied into place by cp.async, a tile
 // ahead; others pass through registers, two tiles ahead, where they are widened. As in attention_decode_step.cuh a key's
 // scale multiplies its score and a value's scale its weight, through the exponent.
 //
@@ -65,45 +65,56 @@ __device__ __forceinline__ void merge_prefix(const PrefixArguments& a, const flo
     __syncthreads();
   }
   wait_for_upstream();  // the rows' own keys have been attended to
-  const int per_key_head = d.heads / d.key_heads;
+  constexpr int kFours = kHead / 4, kStep = kPrefixThreads / kFours;
+  const int at = static_cast<int>(threadIdx.x) % kFours * 4, first_head = key_head * (d.heads / d.key_heads);
   const auto* const facts = reinterpret_cast<const float2*>(memory + Memory::kFactsAt);
-#pragma unroll 2
-  for (int index = threadIdx.x; index < share * (kHead / 4); index += kPrefixThreads) {
-    const int row = index / (kHead / 4), at = index % (kHead / 4) * 4, column = rank * share + row;
-    if (column >= columns || at >= d.head_size) continue;
-    const int all = first_column + column, batch = first_batch + all / per_key_head;
-    const int head = key_head * per_key_head + all % per_key_head;
-    const auto own = [&](int split) { return __ldcg(reinterpret_cast<const float2*>(d.weights(batch, head, split))); };
-    float best = -INFINITY, sum_total = 0.0f;
-    float2 own_first = own(0);
-    float4 own_sum = __ldcg(reinterpret_cast<const float4*>(d.sums(batch, head, 0) + at));
+  const auto* const received = reinterpret_cast<const float*>(memory + Memory::kReceivedAt);
+  struct Own {
+    float2 fact;
+    float4 sums;
+  };
+  const auto own_of = [&](const QueryWalk& query, int split) {
+    const int batch = first_batch + query.row, head = first_head + query.head;
+    return Own{__ldcg(reinterpret_cast<const float2*>(d.weights(batch, head, split))),
+               __ldcg(reinterpret_cast<const float4*>(d.sums(batch, head, split) + at))};
+  };
+  const int rows = at < d.head_size ? min(share, columns - rank * share) : 0;
+  int row = static_cast<int>(threadIdx.x) / kFours;
+  QueryWalk query(first_column + rank * share + row, kStep, d.heads / d.key_heads);
+  Own own = {};
+  if (row < rows) own = own_of(query, 0);
+#pragma unroll 1
+  while (row < rows) {
+    QueryWalk next_query = query;
+    next_query.advance();
+    Own next = {};
+    if (row + kStep < rows) next = own_of(next_query, 0);
+    float best = own.fact.x;
 #pragma unroll 1
     for (int part = 0; part < a.cluster; ++part) best = fmaxf(best, facts[part * share + row].x);
-    best = fmaxf(best, own_first.x);
 #pragma unroll 1
-    for (int split = 1; split < d.splits; ++split) best = fmaxf(best, own(split).x);
+    for (int split = 1; split < d.splits; ++split) best = fmaxf(best, own_of(query, split).fact.x);
     const float base = best == -INFINITY ? 0.0f : best;
+    float sum_total = 0.0f;
     float4 sum = {};
 #pragma unroll 1
     for (int part = 0; part < a.cluster; ++part) {
       const float2 fact = facts[part * share + row];
       const float keep = power_of_two(fact.x - base);
-      const auto* const received = reinterpret_cast<const float*>(memory + Memory::kReceivedAt);
       sum_total = fmaf(fact.y, keep, sum_total);
       add_scaled(sum, *reinterpret_cast<const float4*>(received + (part * share + row) * Memory::kPitch + at), keep);
     }
 #pragma unroll 1
     for (int split = 0; split < d.splits; ++split) {
-      if (split > 0) {
-        own_first = own(split);
-        own_sum = __ldcg(reinterpret_cast<const float4*>(d.sums(batch, head, split) + at));
-      }
-      if (own_first.x == -INFINITY) continue;  // a split without keys has stored no sums
-      const float keep = power_of_two(own_first.x - base);
-      sum_total = fmaf(own_first.y, keep, sum_total);
-      add_scaled(sum, own_sum, keep);
+      if (split > 0) own = own_of(query, split);
+      if (own.fact.x == -INFINITY) continue;  // a split without keys has stored no sums
+      const float keep = power_of_two(own.fact.x - base);
+      sum_total = fmaf(own.fact.y, keep, sum_total);
+      add_scaled(sum, own.sums, keep);
     }
-    d.store4(batch, head, at, sum, sum_total > 0.0f ? __fdividef(1.0f, sum_total) : 0.0f);
+    d.store4(first_batch + query.row, first_head + query.head, at, sum,
+             sum_total > 0.0f ? __fdividef(1.0f, sum_total) : 0.0f);
+    query = next_query, own = next, row += kStep;
   }
 }
 
@@ -196,6 +207,7 @@ __global__ void __launch_bounds__(kPrefixThreads, 2)
   }
   if constexpr (Format::kBits != 16) {
     if (range.first < range.last) loader.lay(stage_at(0), scales_at(0));
+    publish_stores();
     if (range.first + kPrefixKeys < range.last) loader.ask(range.first + kPrefixKeys);
     find(range.first + 2 * kPrefixKeys);
   }
@@ -215,8 +227,10 @@ __global__ void __launch_bounds__(kPrefixThreads, 2)
 
 #pragma unroll 1
   for (int tile = range.first, stage = 0; tile < range.last; tile += kPrefixKeys) {
-    if constexpr (Format::kBits == 16) wait_for_copies<Memory::kStages - 2>();
-    publish_stores();
+    if constexpr (Format::kBits == 16) {
+      wait_for_copies<Memory::kStages - 2>();
+      publish_stores();
+    }
     __syncthreads();  // the stage is filled by all threads, and nobody uses the next one to be filled any more
     const char* const keys = stage_at(stage);
     begin_products();
@@ -234,6 +248,7 @@ __global__ void __launch_bounds__(kPrefixThreads, 2)
       find(ahead + kPrefixKeys);
     } else {
       if (tile + kPrefixKeys < range.last) loader.lay(stage_at(stage ^ 1), scales_at(stage ^ 1));
+      publish_stores();  // before anything else is asked for, since this waits for loads, too
       if (tile + 2 * kPrefixKeys < range.last) loader.ask(tile + 2 * kPrefixKeys);
       find(tile + 3 * kPrefixKeys);
     }

@@ -1,5 +1,5 @@
 // Attention to a prefix that rows of a group share: the second launch of a decode step, after that of the rows' own keys.
-// Kernel: attention_decode_prefix.cuh; defined in attention_decode_prefix.cu.
+// Kernel: attention_decode_prefix.cuh; defined in attention_decode_paged.cu.
 
 #pragma once
 

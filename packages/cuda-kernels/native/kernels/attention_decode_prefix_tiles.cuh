@@ -20,7 +20,7 @@ inline constexpr int kPrefixQueries = 64, kPrefixKeys = 64;  // of a tile
 template <typename Format, int kHead>
 struct PrefixMemory {
   static constexpr int kRowBytes = kHead * Format::kBits / 8;
-  static constexpr int kStages = Format::kBits == 16 ? 3 : 2;
+  static constexpr int kStages = 2;
   static constexpr int kTileBytes = kPrefixKeys * kHead * 2;
   static constexpr int kStageBytes = 2 * kTileBytes;
   static constexpr int kStagesAt = kPrefixQueries * kHead * 2;  // behind the queries
@@ -62,11 +62,8 @@ struct PrefixLoader {
 
   static __device__ __forceinline__ int warp_row() { return static_cast<int>(threadIdx.x) / 32 * 16; }
   static __device__ __forceinline__ int lane_row() { return static_cast<int>(threadIdx.x) % 32 / kChunks; }
-  // Of the warp's first key in a tile; past the end the last tile's, whose page is a page at least.
-  __device__ __forceinline__ int place_of(int tile) const {
-    const int key = min(tile + warp_row(), last - 1);
-    return d.page_shift >= 0 ? key >> d.page_shift : key / d.page_size;
-  }
+  // Of the warp's first key in a tile; past the end the last key's, whose page is a page at least.
+  __device__ __forceinline__ int place_of(int tile) const { return min(tile + warp_row(), last - 1) >> d.page_shift; }
   __device__ __forceinline__ void find(int tile) {
     page = __ldcg(d.page_table + static_cast<int64_t>(batch) * d.pages_per_sequence + place_of(tile));
   }
@@ -150,19 +147,32 @@ struct PrefixLoader {
   }
 };
 
+// Rows and heads of every `step`-th query of a key head, without a division for each.
+struct QueryWalk {
+  int row, head, row_step, head_step, per_key_head;
+
+  __device__ __forceinline__ QueryWalk(int query, int step, int per_key_head_) : per_key_head(per_key_head_) {
+    row = query / per_key_head, head = query - row * per_key_head;
+    row_step = step / per_key_head, head_step = step - row_step * per_key_head;
+  }
+  __device__ __forceinline__ void advance() {
+    row += row_step, head += head_step;
+    if (head >= per_key_head) head -= per_key_head, ++row;
+  }
+};
+
 // Lays the block's queries down as an operand, as they are: complete after a wait for copies and a barrier.
 template <int kHead>
 __device__ __forceinline__ void copy_prefix_queries(const DecodeArguments& d, int first_batch, int key_head,
                                                     int first_column, int columns, char* target) {
-  constexpr int kChunks = kHead / 8;
-  const int per_key_head = d.heads / d.key_heads, chunk = threadIdx.x % kChunks;
+  constexpr int kChunks = kHead / 8, kStep = kPrefixThreads / kChunks;
+  const int chunk = threadIdx.x % kChunks, first_head = key_head * (d.heads / d.key_heads);
+  QueryWalk walk(first_column + static_cast<int>(threadIdx.x) / kChunks, kStep, d.heads / d.key_heads);
 #pragma unroll 1
-  for (int column = threadIdx.x / kChunks; column < kPrefixQueries; column += kPrefixThreads / kChunks) {
+  for (int column = threadIdx.x / kChunks; column < kPrefixQueries; column += kStep, walk.advance()) {
     const bool present = column < columns && chunk * 8 < d.head_size;
-    const int all = first_column + (present ? column : 0);
-    const int64_t source = (first_batch + all / per_key_head) * d.q_batch +
-                           (key_head * per_key_head + all % per_key_head) * d.q_head + (present ? chunk * 8 : 0);
-    copy_async16(target + prefix_place(column, chunk), static_cast<const char*>(d.q) + 2 * source, present);
+    const int64_t source = (first_batch + walk.row) * d.q_batch + (first_head + walk.head) * d.q_head + chunk * 8;
+    copy_async16(target + prefix_place(column, chunk), static_cast<const char*>(d.q) + (present ? 2 * source : 0), present);
   }
 }
 
@@ -187,18 +197,18 @@ template <typename T, typename Format, int kHead>
 __device__ __forceinline__ void turn_prefix_queries(Rotary rotary, int pairs, int per_key_head, int first_column, int columns,
                                                     const float2* angles, char* target, float* sums) {
   using Compute = typename Format::Compute;
-  constexpr int kChunks = kHead / 8;
+  constexpr int kChunks = kHead / 8, kStep = kPrefixThreads / kChunks;
   const int chunk = threadIdx.x % kChunks, first = chunk * 8, first_row = first_column / per_key_head;
   const bool half = rotary == Rotary::kHalf, turns = rotary != Rotary::kNone && first < 2 * pairs;
+  QueryWalk walk(first_column + static_cast<int>(threadIdx.x) / kChunks, kStep, per_key_head);
 #pragma unroll 1
-  for (int column = threadIdx.x / kChunks; column < kPrefixQueries; column += kPrefixThreads / kChunks) {
+  for (int column = threadIdx.x / kChunks; column < kPrefixQueries; column += kStep, walk.advance()) {
     char* const place = target + prefix_place(column, chunk);
     char* const other = target + prefix_place(column, half && turns && first < pairs ? chunk + pairs / 8 : chunk);
     float x[8], partner[8];
     unpack16<T>(load16_raw(place), x);
     unpack16<T>(load16_raw(other), partner);
-    const int row = min(first_column + column, first_column + columns - 1) / per_key_head - first_row;
-    const float2* const angle = angles + row * pairs;
+    const float2* const angle = angles + (column < columns ? walk.row - first_row : 0) * pairs;
     const bool mine = !(half && turns && first >= pairs);  // the lane of its pairs turns it
     if (turns && half && mine) {  // halves are multiples of eight
 #pragma unroll
