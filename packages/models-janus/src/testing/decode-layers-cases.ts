@@ -113,6 +113,7 @@ export function decodeLayersCases(weight: ValueRule, scales?: ValueRule): Omit<O
       { ...step(small, [3]), dtypes: ['f32'], throws: 'UNSUPPORTED_DTYPE' },
     ],
     bench: [step({ layers: 4, heads: 32, headSize: 128, channels: 4096, feedForward: 11008, pageSize: 16 }, [512])],
-    tolerance: { bf16: 0.04 },
+    // Rounding what passes between the products to bf16 does this much by itself: up to 0.03 in the largest case.
+    tolerance: { bf16: 0.06 },
   };
 }
