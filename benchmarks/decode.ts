@@ -17,8 +17,9 @@ export const decodeCases: readonly DecodeCase[] = [
   { batch: 8, context: 2048 },
 ];
 
-/** Steps in one timed run. */
+/** Steps in one timed run, and runs before the first that counts. */
 const stepsEach = 16;
+const warmUps = 2;
 
 /** Measures every case. */
 export async function benchDecode(options: BenchmarkContext, cases: readonly DecodeCase[]): Promise<Measurement[]> {
@@ -51,10 +52,13 @@ async function decodeOnce(
   { batch, context }: DecodeCase,
   factory: StepRunnerFactory,
 ) {
-  using step = prepareStep(network, kv, { batch, context, steps: stepsEach * (runs + 4) });
+  // Every step adds a token: the steps that count see `context` tokens on average.
+  const before = stepsEach * (warmUps + Math.floor(runs / 2));
+  const first = Math.max(1, context - before);
+  using step = prepareStep(network, kv, { batch, context: first, steps: stepsEach * (runs + warmUps + 2) });
   using runner = factory(network.device, () => step.run());
   // Awaited here: step and runner live until the last run.
-  return await timeLaunches(network.device, () => runner.run(), { runs, calls: stepsEach, warmUps: 2 });
+  return await timeLaunches(network.device, () => runner.run(), { runs, calls: stepsEach, warmUps });
 }
 
 /**

@@ -39,7 +39,7 @@ const modelRows = [
   [/^draw\/(.+)\/(\w+)\/n(\d+)$/, (/** @type {string[]} */ m) => `drawing, ${m[2]}, ${m[3]} at once, to pixels`],
 ];
 
-/** @type {Rows} */
+/** Rows that stand only beside a rival. @type {Rows} */
 const cacheRows = [
   [
     /^kv-attention-time\/([\w.-]+)\/(\w+)\/b(\d+)\/c(\d+)(?:\/hnd)?$/,
@@ -56,7 +56,7 @@ const cacheRows = [
   ],
 ];
 
-/** Rows that stand without a rival. @type {Rows} */
+/** @type {Rows} */
 const startRows = [
   [
     /^start\/([\w.-]+)\/(bf16|f16|f32)$/,
@@ -73,7 +73,7 @@ function tableOf(results, file, rows, what) {
   for (const [pattern, describe] of rows) {
     for (const { id, unit, median, rivals } of results.measurements) {
       const match = pattern.exec(id);
-      if (match === null || (rivals.length === 0 && rows !== startRows)) continue;
+      if (match === null || (rivals.length === 0 && rows === cacheRows)) continue;
       if (rivals.length === 0) {
         lines.push(`| ${describe([...match])} | ${figure(median)} ${unit} | – | – |`);
         continue;

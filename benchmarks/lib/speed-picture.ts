@@ -34,7 +34,7 @@ export function speedPicture(own: Results, others?: Results): BarsPicture {
     return [groupOf(title, measurement, rivals)];
   });
   const where = `${own.device}, driver ${own.driver}, ${own.date}, commit ${own.commit}; Janus-Pro-7B shapes, 512 tokens in the cache.`;
-  const apart = namesOf(others, new Set(own.measurements.map(({ id }) => id)));
+  const apart = namesOf(others, new Set(groups.flatMap(([id]) => (find(id) === undefined ? [] : [id]))));
   const codesOnly = drawn.some(({ bars }) => bars.some(({ label }) => label.endsWith('*')));
   return {
     groups: drawn,
@@ -77,7 +77,7 @@ function rivalsOf(id: string, others: Results | undefined): Rival[] {
 function namesOf(others: Results | undefined, ids: ReadonlySet<string>): string {
   const matches = (others?.measurements ?? []).map(({ id }) => pattern.exec(id));
   const shown = matches.flatMap((match) => (match?.[2] !== undefined && ids.has(match[2]) ? [match[1] ?? ''] : []));
-  return [...new Set(shown)].join(' and ');
+  return [...new Set(shown)].join('; ');
 }
 
 /** What a rival's name says beyond the label of a bar stands in the results file. */
