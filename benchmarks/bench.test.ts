@@ -48,12 +48,15 @@ describe('npm run bench on a CPU', () => {
   });
 
   it('prefill, draw and the image decoder: one at a time and in batches', async () => {
+    const bothWays = (id: string) => [id, `${id}/captured`];
     const before = leakReport().length;
     const { measurements } = await runBenchmarks(request('prefill,draw,image-decoder', '--count', '1,3'));
     expect(measurements.map(({ id }) => id)).toEqual([
-      ...['b1/t40i1', 'b1/t40i0', 'b2/t24i0'].map((varies) => `prefill/tiny/f32/${varies}`),
-      'tower/tiny/f32/n1',
-      ...['draw', 'image-decoder'].flatMap((name) => ['n1', 'n3'].map((count) => `${name}/tiny/f32/${count}`)),
+      ...['b1/t40i1', 'b1/t40i0', 'b2/t24i0'].flatMap((varies) => bothWays(`prefill/tiny/f32/${varies}`)),
+      ...bothWays('tower/tiny/f32/n1'),
+      'draw/tiny/f32/n1',
+      'draw/tiny/f32/n3',
+      ...['n1', 'n3'].flatMap((count) => bothWays(`image-decoder/tiny/f32/${count}`)),
     ]);
     expect(measurements.every(({ median }) => median > 0)).toBe(true);
     expect(leakReport().length).toBe(before);

@@ -2,8 +2,8 @@
 
 import { fromArray } from '@limen/tensor';
 
+import { timeBothWays } from './lib/both-ways.js';
 import type { BenchmarkContext } from './lib/context.js';
-import { timeLaunches } from './lib/measure.js';
 import { progress } from './lib/progress.js';
 import { ceilings } from './lib/random-janus.js';
 import type { Measurement } from './lib/report.js';
@@ -45,9 +45,11 @@ export async function benchImageDecoder(context: BenchmarkContext, counts: reado
       [count, length],
       { dtype: 'i32', device },
     );
-    const sample = await timeLaunches(device, () => network.decodeImages(codes).dispose(), { runs, calls: 3 });
+    const { eager, captured } = await timeBothWays(device, () => network.decodeImages(codes), { runs, calls: 3 });
     const floor = ((count * operationsOf(imageCode)) / ceilings.bf16OperationsPerSecond) * 1000;
-    measurements.push({ id: `image-decoder/${model}/${format}/n${count}`, unit: 'ms', ...sample, floor, rivals: [] });
+    const common = { unit: 'ms', floor, rivals: [] };
+    measurements.push({ id: `image-decoder/${model}/${format}/n${count}`, ...common, ...eager });
+    measurements.push({ id: `image-decoder/${model}/${format}/n${count}/captured`, ...common, ...captured });
   }
   return measurements;
 }

@@ -1,10 +1,11 @@
 // Time from prompt to first token: text alone, with one picture, a batch of long prompts; and the tower alone.
+// Each launched op by op and as a graph.
 
 import { prefill, PromptBatch } from '@limen/models-janus';
 import { argmax, empty, fillNormal, type Tensor } from '@limen/tensor';
 
+import { timeBothWays } from './lib/both-ways.js';
 import type { BenchmarkContext } from './lib/context.js';
-import { timeLaunches } from './lib/measure.js';
 import { progress } from './lib/progress.js';
 import { ceilings, layerOperations, wordIds } from './lib/random-janus.js';
 import type { Measurement } from './lib/report.js';
@@ -67,26 +68,23 @@ export async function benchPrefill(
   for (const { varies, prompts, image, operations } of cases) {
     progress(`prefill ${format}: ${varies}`);
     using rows = new PromptBatch(prompts, tokens.imagePlaceholder, device);
-    const sample = await timeLaunches(
+    const { eager, captured } = await timeBothWays(
       device,
       () => {
         using last = prefill(network, undefined, undefined, rows, image);
         using logits = network.textLogits(last);
-        argmax({ x: logits }).dispose();
+        return argmax({ x: logits });
       },
       { runs, calls: 3 },
     );
-    const floor = milliseconds(operations);
-    measurements.push({ id: `prefill/${model}/${format}/${varies}`, unit: 'ms', ...sample, floor, rivals: [] });
+    const common = { unit: 'ms', floor: milliseconds(operations), rivals: [] };
+    measurements.push({ id: `prefill/${model}/${format}/${varies}`, ...common, ...eager });
+    measurements.push({ id: `prefill/${model}/${format}/${varies}/captured`, ...common, ...captured });
   }
   progress(`prefill ${format}: tower`);
-  const tower = await timeLaunches(device, () => network.encodeImages(pixels).dispose(), { runs, calls: 3 });
-  measurements.push({
-    id: `tower/${model}/${format}/n1`,
-    unit: 'ms',
-    ...tower,
-    floor: milliseconds(towerOperations),
-    rivals: [],
-  });
+  const rows = await timeBothWays(device, () => network.encodeImages(pixels), { runs, calls: 3 });
+  const common = { unit: 'ms', floor: milliseconds(towerOperations), rivals: [] };
+  measurements.push({ id: `tower/${model}/${format}/n1`, ...common, ...rows.eager });
+  measurements.push({ id: `tower/${model}/${format}/n1/captured`, ...common, ...rows.captured });
   return measurements;
 }
