@@ -1,6 +1,7 @@
-// What the two rotary position embeddings share: the angle of a channel pair, and the clause about rotaryDimensions.
+// What the two rotary position embeddings share: the angle of a channel pair, the rotation, and the clause about
+// rotaryDimensions.
 
-import type { ContractProblem, Sizes } from './op-declaration.js';
+import type { ContractProblem, HostArray, Sizes } from './op-declaration.js';
 
 const mostDimensions = 512;
 
@@ -23,4 +24,38 @@ export function checkRotary(sizes: Sizes, rotaryDimensions: number): ContractPro
   const most = Math.min(channels, mostDimensions);
   if (Number.isInteger(rotary) && rotary % 2 === 0 && rotary >= 0 && rotary <= most) return undefined;
   return { argument: 'rotaryDimensions', expected: `an even number up to ${most}`, got: String(rotary) };
+}
+
+/** What the references of both embeddings see. */
+interface Rotation {
+  readonly x: HostArray;
+  readonly positions: HostArray<Int32Array>;
+  readonly y: HostArray;
+}
+
+/**
+ * Turns the pairs of channels of every head.
+ *
+ * @param pairOf - the two channels of a pair, of `rotary` channels that turn
+ */
+export function rotate(
+  { x, positions, y }: Rotation,
+  { base, rotaryDimensions }: { readonly base: number; readonly rotaryDimensions: number },
+  pairOf: (pair: number, rotary: number) => readonly [number, number],
+): void {
+  const [, , heads = 0, channels = 0] = x.shape;
+  const rotary = rotaryDimensions === 0 ? channels : rotaryDimensions;
+  y.data.set(x.data);
+  for (const [token, position] of positions.data.entries()) {
+    for (let pair = 0; pair < rotary / 2; pair++) {
+      const angle = rotaryAngle(position, pair, base, rotary);
+      const [first, second] = pairOf(pair, rotary);
+      for (let head = 0; head < heads; head++) {
+        const start = (token * heads + head) * channels;
+        const [a, b] = [y.data[start + first] ?? 0, y.data[start + second] ?? 0];
+        y.data[start + first] = a * Math.cos(angle) - b * Math.sin(angle);
+        y.data[start + second] = b * Math.cos(angle) + a * Math.sin(angle);
+      }
+    }
+  }
 }

@@ -1,7 +1,7 @@
 // Rotary position embedding in split halves, as Llama does it. Neighbouring pairs: rope-interleaved.ts.
 
 import { defineOp } from '../define-op.js';
-import { checkRotary, rotaryAngle } from '../rotary.js';
+import { checkRotary, rotate } from '../rotary.js';
 
 /**
  * Turns each pair of channels `(j, j + R/2)` by an angle proportional to the token's position.
@@ -35,21 +35,7 @@ export const ropeHalf = defineOp({
   check: (sizes, { rotaryDimensions }) => checkRotary(sizes, Number(rotaryDimensions)),
   kernel: 'rope_half',
   source: 'https://arxiv.org/abs/2104.09864',
-  reference({ x, positions, y }, { base, rotaryDimensions }) {
-    const [, , heads = 0, channels = 0] = x.shape;
-    const rotary = rotaryDimensions === 0 ? channels : rotaryDimensions;
-    y.data.set(x.data);
-    for (const [token, position] of positions.data.entries()) {
-      for (let j = 0; j < rotary / 2; j++) {
-        const angle = rotaryAngle(position, j, base, rotary);
-        for (let h = 0; h < heads; h++) {
-          const low = (token * heads + h) * channels + j;
-          const high = low + rotary / 2;
-          const [a, b] = [y.data[low] ?? 0, y.data[high] ?? 0];
-          y.data[low] = a * Math.cos(angle) - b * Math.sin(angle);
-          y.data[high] = b * Math.cos(angle) + a * Math.sin(angle);
-        }
-      }
-    }
+  reference(arrays, attributes) {
+    rotate(arrays, attributes, (pair, rotary) => [pair, pair + rotary / 2]);
   },
 });

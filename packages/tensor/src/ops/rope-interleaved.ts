@@ -1,7 +1,7 @@
 // Rotary position embedding of neighbouring channels, as GLM does it. Split halves: rope-half.ts.
 
 import { defineOp } from '../define-op.js';
-import { checkRotary, rotaryAngle } from '../rotary.js';
+import { checkRotary, rotate } from '../rotary.js';
 
 /**
  * Turns each pair of channels `(2i, 2i + 1)` by an angle proportional to the token's position.
@@ -35,20 +35,7 @@ export const ropeInterleaved = defineOp({
   check: (sizes, { rotaryDimensions }) => checkRotary(sizes, Number(rotaryDimensions)),
   kernel: 'rope_interleaved',
   source: 'https://arxiv.org/abs/2104.09864',
-  reference({ x, positions, y }, { base, rotaryDimensions }) {
-    const [, , heads = 0, channels = 0] = x.shape;
-    const rotary = rotaryDimensions === 0 ? channels : rotaryDimensions;
-    y.data.set(x.data);
-    for (const [token, position] of positions.data.entries()) {
-      for (let i = 0; i < rotary / 2; i++) {
-        const angle = rotaryAngle(position, i, base, rotary);
-        for (let h = 0; h < heads; h++) {
-          const even = (token * heads + h) * channels + 2 * i;
-          const [a, b] = [y.data[even] ?? 0, y.data[even + 1] ?? 0];
-          y.data[even] = a * Math.cos(angle) - b * Math.sin(angle);
-          y.data[even + 1] = b * Math.cos(angle) + a * Math.sin(angle);
-        }
-      }
-    }
+  reference(arrays, attributes) {
+    rotate(arrays, attributes, (pair) => [2 * pair, 2 * pair + 1]);
   },
 });
