@@ -1,8 +1,8 @@
 // A decode step of one layer over a paged cache: rotate, store the new token, attend. One launch.
 
-import { choice, defineOp } from '@limen/tensor';
+import { defineOp } from '@limen/tensor';
 
-import { checkAttentionAppend, tokenOf } from '../attention-append-reference.js';
+import { attentionAppendAttributes, checkAttentionAppend, newTokens } from '../attention-append-reference.js';
 import { attentionDecodePaged } from './attention-decode-paged.js';
 import { kvAppend } from './kv-append.js';
 
@@ -64,32 +64,13 @@ export const attentionAppendPaged = defineOp({
   },
   outputs: { y: { shape: ['B', 'H', 'D'] } },
   dtypes: ['f32', 'f16', 'bf16'],
-  attributes: {
-    rotary: choice('none', 'half', 'interleaved'),
-    base: 10000,
-    rotaryDimensions: 0,
-    scale: 0,
-    window: 0,
-    sinks: 0,
-    settledCache: false,
-  },
+  attributes: attentionAppendAttributes,
   check: checkAttentionAppend,
   kernel: 'attention_append_paged',
   source: 'https://arxiv.org/abs/2309.06180',
   reference({ q, k, v, positions, rotaryPositions, prefixLengths, lengths, y, ...pages }, attributes) {
-    const turned = { data: q.data.slice(), shape: q.shape };
-    const angles = rotaryPositions && tokenOf(rotaryPositions);
-    kvAppend.declaration.reference(
-      {
-        ...pages,
-        k: tokenOf(k),
-        v: tokenOf(v),
-        q: tokenOf(turned),
-        positions: tokenOf(positions),
-        rotaryPositions: angles,
-      },
-      attributes,
-    );
+    const { turned, tokens } = newTokens({ q, k, v, positions, rotaryPositions });
+    kvAppend.declaration.reference({ ...pages, ...tokens }, attributes);
     attentionDecodePaged.declaration.reference({ ...pages, q: turned, lengths, prefixLengths, y }, attributes);
   },
 });

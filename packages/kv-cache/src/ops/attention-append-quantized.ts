@@ -1,8 +1,8 @@
 // A decode step of one layer over a paged cache of fp8, int8 or int4 vectors. One launch.
 
-import { choice, defineOp } from '@limen/tensor';
+import { defineOp } from '@limen/tensor';
 
-import { checkAttentionAppend, tokenOf } from '../attention-append-reference.js';
+import { attentionAppendAttributes, checkAttentionAppend, newTokens } from '../attention-append-reference.js';
 import { checkStoredPair } from '../stored-vectors.js';
 import { attentionDecodeQuantized } from './attention-decode-quantized.js';
 import { kvAppendQuantized } from './kv-append-quantized.js';
@@ -61,32 +61,13 @@ export const attentionAppendQuantized = defineOp({
   },
   outputs: { y: { shape: ['B', 'H', 'D'] } },
   dtypes: ['f32', 'f16', 'bf16'],
-  attributes: {
-    rotary: choice('none', 'half', 'interleaved'),
-    base: 10000,
-    rotaryDimensions: 0,
-    scale: 0,
-    window: 0,
-    sinks: 0,
-    settledCache: false,
-  },
+  attributes: attentionAppendAttributes,
   check: (sizes, attributes) => checkStoredPair(sizes) ?? checkAttentionAppend(sizes, attributes),
   kernel: 'attention_append_quantized',
   source: 'https://arxiv.org/abs/2402.02750',
   reference({ q, k, v, positions, rotaryPositions, prefixLengths, lengths, y, ...pages }, attributes) {
-    const turned = { data: q.data.slice(), shape: q.shape };
-    const angles = rotaryPositions && tokenOf(rotaryPositions);
-    kvAppendQuantized.declaration.reference(
-      {
-        ...pages,
-        k: tokenOf(k),
-        v: tokenOf(v),
-        q: tokenOf(turned),
-        positions: tokenOf(positions),
-        rotaryPositions: angles,
-      },
-      attributes,
-    );
+    const { turned, tokens } = newTokens({ q, k, v, positions, rotaryPositions });
+    kvAppendQuantized.declaration.reference({ ...pages, ...tokens }, attributes);
     attentionDecodeQuantized.declaration.reference({ ...pages, q: turned, lengths, prefixLengths, y }, attributes);
   },
 });
