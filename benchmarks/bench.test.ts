@@ -9,6 +9,7 @@ import { InvalidArgumentError, leakReport, openCheckpoint } from '@limen/tensor'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { memoryMix, mixedLengths, slotsOfMix } from './articles.js';
+import { firstContext, stepsEach, warmUps } from './decode.js';
 import { summarizeLoop } from './lib/generation-loop.js';
 import { writeCheckpoint } from './lib/checkpoint/write-checkpoint.js';
 import { type BenchmarkRequest, benchmarks, parseCommandLine, usage } from './lib/command-line.js';
@@ -210,4 +211,14 @@ describe('figures', () => {
       expect(Math.max(...ids)).toBeLessThan(config.tokens.bos);
     }
   });
+});
+
+it('decode steps that count see the context asked for on average, whatever the number of runs', () => {
+  for (const runs of [1, 2, 7, 8]) {
+    const first = firstContext(512, runs);
+    const counted = Array.from({ length: stepsEach * runs }, (_, step) => first + stepsEach * warmUps + step);
+    const mean = counted.reduce((sum, tokens) => sum + tokens, 0) / counted.length;
+    expect(Math.abs(mean - 512)).toBeLessThanOrEqual(1);
+  }
+  expect(firstContext(8, 7)).toBe(1);
 });

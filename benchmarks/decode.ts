@@ -18,8 +18,8 @@ export const decodeCases: readonly DecodeCase[] = [
 ];
 
 /** Steps in one timed run, and runs before the first that counts. */
-const stepsEach = 16;
-const warmUps = 2;
+export const stepsEach = 16;
+export const warmUps = 2;
 
 /** Measures every case. */
 export async function benchDecode(options: BenchmarkContext, cases: readonly DecodeCase[]): Promise<Measurement[]> {
@@ -47,14 +47,17 @@ export async function benchDecode(options: BenchmarkContext, cases: readonly Dec
   return measurements;
 }
 
+/** Tokens before the first step, so that the steps that count see `context` on average: each of them adds one. */
+export function firstContext(context: number, runs: number): number {
+  return Math.max(1, context - Math.round(stepsEach * (warmUps + runs / 2)));
+}
+
 async function decodeOnce(
   { network, kv, runs }: BenchmarkContext,
   { batch, context }: DecodeCase,
   factory: StepRunnerFactory,
 ) {
-  // Every step adds a token: the steps that count see `context` tokens on average.
-  const before = stepsEach * (warmUps + Math.floor(runs / 2));
-  const first = Math.max(1, context - before);
+  const first = firstContext(context, runs);
   using step = prepareStep(network, kv, { batch, context: first, steps: stepsEach * (runs + warmUps + 2) });
   using runner = factory(network.device, () => step.run());
   // Awaited here: step and runner live until the last run.

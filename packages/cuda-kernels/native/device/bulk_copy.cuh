@@ -1,6 +1,5 @@
-// Copies from global to shared memory by the copy engine (cp.async.bulk, sm_90 and later), and the
-// barriers in shared memory that tell when they have arrived. For older devices the functions compile to nothing and must
-// not be used.
+// Copies from global to shared memory by the copy engine (cp.async.bulk, sm_90 and later), and the barriers in shared
+// memory that tell when they have arrived. For older devices the functions compile to nothing and must not be used.
 
 #pragma once
 

@@ -19,7 +19,7 @@
 //
 // Two ways: stream (decode_layers_common.cuh) on sm_90 and later, for up to 32 rows, D of 32 or 128 and sizes of whole
 // 128-byte blocks; plain (decode_layers_plain.cuh) for everything else.
-// Workspace: what blocks pass to one another, of every layer.
+// Workspace: what blocks pass to one another, of up to eight layers at a time.
 
 #include "kernels/decode_layers_launch.cuh"
 

@@ -2,7 +2,7 @@
 
 import { defineOp, type HostArray } from '@limen/tensor';
 
-import { checkLayers, runLayers } from './decode-layers-reference.js';
+import { cacheInputs, checkLayers, runLayers } from './decode-layers-reference.js';
 
 /** `[L, N, K]` codes times `[L, N]` scales. */
 function widened({ data, shape }: HostArray<Int8Array>, scales: HostArray): HostArray {
@@ -41,12 +41,7 @@ export const decodeLayersInt8 = defineOp({
     mlpNorm: { shape: ['L', 'C'] },
     gateUp: { shape: ['L', 'U', 'C'], dtype: ['i8'] },
     down: { shape: ['L', 'C', 'F'], dtype: ['i8'] },
-    keyPages: { shape: ['L', 'G', 'P', 'H', 'D'], layout: 'rows', mutated: true },
-    valuePages: { shape: ['L', 'G', 'P', 'H', 'D'], layout: 'rows', mutated: true },
-    pageTable: { shape: ['B', 'M'], dtype: ['i32'] },
-    positions: { shape: ['B'], dtype: ['i32'] },
-    lengths: { shape: ['B'], dtype: ['i32'] },
-    rotaryPositions: { shape: ['B'], dtype: ['i32'], optional: true },
+    ...cacheInputs,
     queryKeyValueScales: { shape: ['L', 'N'], dtype: ['f32'] },
     outputScales: { shape: ['L', 'C'], dtype: ['f32'] },
     gateUpScales: { shape: ['L', 'U'], dtype: ['f32'] },

@@ -27,6 +27,16 @@ export interface LayersAttributes {
   readonly base: number;
 }
 
+/** Inputs of both ops behind the weights: pages of all layers, and what belongs to the new token of each sequence. */
+export const cacheInputs = {
+  keyPages: { shape: ['L', 'G', 'P', 'H', 'D'], layout: 'rows', mutated: true },
+  valuePages: { shape: ['L', 'G', 'P', 'H', 'D'], layout: 'rows', mutated: true },
+  pageTable: { shape: ['B', 'M'], dtype: ['i32'] },
+  positions: { shape: ['B'], dtype: ['i32'] },
+  lengths: { shape: ['B'], dtype: ['i32'] },
+  rotaryPositions: { shape: ['B'], dtype: ['i32'], optional: true },
+} as const;
+
 /** Clauses beyond the shapes. */
 export function checkLayers(sizes: Sizes): ContractProblem | undefined {
   const [heads, headSize, width, feedForward] = [sizes.get('H'), sizes.get('D'), sizes.get('W'), sizes.get('F')];

@@ -2,7 +2,7 @@
 
 import { defineOp } from '@limen/tensor';
 
-import { checkLayers, runLayers } from './decode-layers-reference.js';
+import { cacheInputs, checkLayers, runLayers } from './decode-layers-reference.js';
 
 /**
  * Takes one token of every sequence through all layers of a Llama decoder, in one launch.
@@ -35,7 +35,7 @@ import { checkLayers, runLayers } from './decode-layers-reference.js';
  *
  * @remarks Capture-safe. Made for up to 32 rows, `D` of 32 or 128, sizes in multiples of 64, on sm_90 and later, by blocks
  * that wait for one another: nothing else that waits for this stream may hold the device meanwhile. Everything else is
- * right, but slow. Workspace: what blocks pass to one another, some 150 KB for each layer and row. Weights, tables and
+ * right, but slow. Workspace: what blocks pass to one another, some 150 KB for each row and each of eight layers at most. Weights, tables and
  * older keys may be read before the op before this one is done. Source: https://arxiv.org/abs/2302.13971. Kernel:
  * `decode_layers.cu`.
  */
@@ -49,12 +49,7 @@ export const decodeLayers = defineOp({
     mlpNorm: { shape: ['L', 'C'] },
     gateUp: { shape: ['L', 'U', 'C'] },
     down: { shape: ['L', 'C', 'F'] },
-    keyPages: { shape: ['L', 'G', 'P', 'H', 'D'], layout: 'rows', mutated: true },
-    valuePages: { shape: ['L', 'G', 'P', 'H', 'D'], layout: 'rows', mutated: true },
-    pageTable: { shape: ['B', 'M'], dtype: ['i32'] },
-    positions: { shape: ['B'], dtype: ['i32'] },
-    lengths: { shape: ['B'], dtype: ['i32'] },
-    rotaryPositions: { shape: ['B'], dtype: ['i32'], optional: true },
+    ...cacheInputs,
   },
   outputs: { y: { shape: ['B', 'C'] } },
   dtypes: ['bf16'],

@@ -113,7 +113,8 @@ export function decodeLayersCases(weight: ValueRule, scales?: ValueRule): Omit<O
       { ...step(small, [3]), dtypes: ['f32'], throws: 'UNSUPPORTED_DTYPE' },
     ],
     bench: [step({ layers: 4, heads: 32, headSize: 128, channels: 4096, feedForward: 11008, pageSize: 16 }, [512])],
-    // Rounding what passes between the products to bf16 does this much by itself: up to 0.03 in the largest case.
-    tolerance: { bf16: 0.06 },
+    // What is rounded to bf16 on the way (before, between and behind the products) makes 0.046 by itself in the case of
+    // eight rows, worked out on the host.
+    tolerance: { bf16: 0.05 },
   };
 }

@@ -2,6 +2,7 @@
 
 export { type CaseArray, caseShapes, type CaseValues, caseValues, drawInput } from './case-values.js';
 export { checkOp, kernelName } from './check-op.js';
+export { describeOps, type TestRunner } from './describe-ops.js';
 export { type ClosenessVerdict, compareValues } from './expect-close.js';
 export { cudaUnavailable } from './gpu.js';
 export { type LoadedCases, loadCases } from './load-cases.js';
