@@ -35,9 +35,9 @@ import { cacheInputs, checkLayers, runLayers } from './decode-layers-reference.j
  *
  * @remarks Capture-safe. Made for up to 32 rows, `D` of 32 or 128, sizes in multiples of 64, on sm_90 and later, by blocks
  * that wait for one another: nothing else that waits for this stream may hold the device meanwhile. Everything else is
- * right, but slow. Workspace: what blocks pass to one another, some 150 KB for each row and each of eight layers at most. Weights, tables and
- * older keys may be read before the op before this one is done. Source: https://arxiv.org/abs/2302.13971. Kernel:
- * `decode_layers.cu`.
+ * right, but slow. Workspace: what blocks pass to one another, some 150 KB for each row and each of eight layers at most.
+ * Weights, tables and older keys may be read before the op before this one is done. Source:
+ * https://arxiv.org/abs/2302.13971. Kernel: `decode_layers.cu`.
  */
 export const decodeLayers = defineOp({
   name: 'decodeLayers',
