@@ -123,6 +123,24 @@ __device__ __forceinline__ void multiply_group(float (&d)[4], uint64_t left, uin
 #endif
 }
 template <typename T>
+__device__ __forceinline__ void multiply_group(float (&d)[16], uint64_t left, uint64_t right, int add) {
+#if LIMEN_WARPGROUPS
+#define LIMEN_REGISTERS \
+                "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
+#define LIMEN_WORDS \
+                "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), \
+                "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), \
+                "+f"(d[15])
+  if constexpr (std::is_same_v<T, __half>) {
+    LIMEN_PRODUCT(32, "f16", LIMEN_REGISTERS, 16, 17, 18, LIMEN_WORDS);
+  } else {
+    LIMEN_PRODUCT(32, "bf16", LIMEN_REGISTERS, 16, 17, 18, LIMEN_WORDS);
+  }
+#undef LIMEN_REGISTERS
+#undef LIMEN_WORDS
+#endif
+}
+template <typename T>
 __device__ __forceinline__ void multiply_group(float (&d)[32], uint64_t left, uint64_t right, int add) {
 #if LIMEN_WARPGROUPS
 #define LIMEN_REGISTERS \

@@ -7,14 +7,15 @@
 // residual  [M, N]   as x            optional; may be y
 // y         [M, N]   as x            contiguous
 //
-// Four ways, by rows and alignment:
+// Five ways, by rows and alignment:
+//   panel     9 ≤ M ≤ 64 of 16-bit types, tall weights, Hopper: warpgroup products   linear_panel.cuh
 //   stream    M ≤ 32 of 16-bit types: tensor cores fed from a ring in shared memory  linear_stream.cuh
 //   matvec    M ≤ 8 of f32 and of anything unaligned                                 linear_matvec.cuh
 //   cuBLASLt  more rows, aligned operands, library present                           core/cublaslt.h
 //   tiles     everything else                                                        linear_gemm.cuh
 // attributes: activation, constantWeight (the weight may be read before earlier kernels have ended)
-// cuBLASLt's GELU is the tanh form, so an activation is always applied by our own code: in the epilogue of the other
-// three, by a pass over y after cuBLASLt.
+// cuBLASLt's GELU is the tanh form, so an activation is always applied by our own code: in the epilogue of the
+// others, by a pass over y after cuBLASLt.
 //
 // Workspace: 32 MiB for cuBLASLt, plus one y when activation and residual meet there.
 
@@ -23,6 +24,7 @@
 #include "core/op_registry.h"
 #include "kernels/linear_gemm.cuh"
 #include "kernels/linear_matvec.cuh"
+#include "kernels/linear_panel.cuh"
 #include "kernels/linear_stream.cuh"
 
 namespace limen {
@@ -133,6 +135,9 @@ void launch_typed(const OpCall& call, const Shape& shape, cudaStream_t stream) {
   ProjectionInput<T, T> in = {x, weight, shape.length};
   in.constant_weight = call.flag(1);
   if constexpr (sizeof(T) == 2) {
+    if (aligned && prefers_panels<T>(shape.rows, shape.columns, shape.length)) {
+      return launch_panel<T>("linear", x, weight, shape.length, out, in.constant_weight, stream);
+    }
     if (aligned && shape.rows <= kStreamRowsMost) {
       return launch_stream<T, T, false>(in, out, stream);
     }

@@ -37,6 +37,19 @@ export default opCases(linear, {
       attributes: { activation: 'gelu' },
       values: { weight },
     },
+    // Nine to 64 rows of a tall weight: one turn and two, with ragged ends.
+    {
+      shapes: { x: [30, 136], weight: [8457, 136], bias: [8457], residual: [30, 8457] },
+      attributes: { constantWeight: true },
+      values: { weight },
+      dtypes: ['f16'],
+    },
+    {
+      shapes: { x: [33, 40], weight: [33797, 40] },
+      attributes: { activation: 'silu' },
+      values: { weight },
+      dtypes: ['bf16'],
+    },
     // Enough tiles of 128 × 128 for a whole device.
     { shapes: { x: [129, 24], weight: [7557, 24] }, values: { weight }, dtypes: ['bf16'] },
     { shapes: { x: [0, 8], weight: [4, 8] } },
@@ -55,7 +68,7 @@ export default opCases(linear, {
     { shapes: { x: [2, 4096], weight: [12288, 4096] } },
     { shapes: { x: [8, 4096], weight: [12288, 4096] } },
     { shapes: { x: [16, 4096], weight: [22016, 4096] } },
-    { shapes: { x: [64, 4096], weight: [22016, 4096] } },
+    ...[9, 32, 64].map((rows) => ({ shapes: { x: [rows, 4096], weight: [22016, 4096] } })),
     { shapes: { x: [640, 4096], weight: [12288, 4096] } },
     { shapes: { x: [6401, 1792], weight: [15360, 1792], bias: [15360] }, attributes: { activation: 'gelu' } },
   ],
