@@ -62,6 +62,13 @@ describe('bars of the README', () => {
     expect(notes.join()).toContain('gpt-fast: measured on the same kind of GPU in a run of their own');
   });
 
+  it('show a rival once, as it was measured beside us', () => {
+    const again = measurement('rival/transformers/draw/janus-pro-7b/bf16/n1', 's', 5);
+    const { groups, notes } = speedPicture(own, { ...others, measurements: [...others.measurements, again] });
+    expect(groups[2]?.bars.map(({ figure }) => figure)).toEqual(['2.00 s', '4.00 s']);
+    expect(notes.join()).not.toContain('transformers');
+  });
+
   it('keep figures inside the picture, and off the dotted line', () => {
     const figure = '3.72 ± 0.32 ms, 2,069 tok/s';
     const bar = (length: number) => ({ label: 'bar', figure, length, kind: 'ours' as const });

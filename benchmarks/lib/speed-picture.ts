@@ -29,12 +29,12 @@ export function speedPicture(own: Results, others?: Results): BarsPicture {
     if (measurement === undefined) return [];
     // Where our weights are smaller, those of a rival must be as well.
     const alike = measurement.rivals.filter(({ name }) => !(id.includes('/int8/') && name.includes('bf16')));
-    const rivals = [...alike, ...rivalsOf(id, others)];
+    const rivals = [...alike, ...notAmong(alike, rivalsOf(id, others))];
     if (rivals.length === 0) return [];
     return [groupOf(title, measurement, rivals)];
   });
   const where = `${own.device}, driver ${own.driver}, ${own.date}, commit ${own.commit}; Janus-Pro-7B shapes, 512 tokens in the cache.`;
-  const apart = namesOf(others, new Set(groups.flatMap(([id]) => (find(id) === undefined ? [] : [id]))));
+  const apart = namesOf(others, (id) => find(id)?.rivals);
   const codesOnly = drawn.some(({ bars }) => bars.some(({ label }) => label.endsWith('*')));
   return {
     groups: drawn,
@@ -73,11 +73,17 @@ function rivalsOf(id: string, others: Results | undefined): Rival[] {
   });
 }
 
-/** Rivals of a run of their own that stand beside one of `ids`. */
-function namesOf(others: Results | undefined, ids: ReadonlySet<string>): string {
-  const matches = (others?.measurements ?? []).map(({ id }) => pattern.exec(id));
-  const shown = matches.flatMap((match) => (match?.[2] !== undefined && ids.has(match[2]) ? [match[1] ?? ''] : []));
-  return [...new Set(shown)].join('; ');
+/** A rival that ran beside us is not shown a second time from a run of its own. */
+function notAmong(beside: readonly Rival[], apart: readonly Rival[]): Rival[] {
+  const labels = new Set(beside.map(({ name }) => short(name)));
+  return apart.filter(({ name }) => !labels.has(short(name)));
+}
+
+/** Rivals shown from a run of their own; `beside` gives those that ran with a case, `undefined` where there is no such case. */
+function namesOf(others: Results | undefined, beside: (id: string) => readonly Rival[] | undefined): string {
+  const ids = groups.flatMap(([id]) => (beside(id) === undefined ? [] : [id]));
+  const shown = ids.flatMap((id) => notAmong(beside(id) ?? [], rivalsOf(id, others)));
+  return [...new Set(shown.map(({ name }) => name))].join('; ');
 }
 
 /** What a rival's name says beyond the label of a bar stands in the results file. */
