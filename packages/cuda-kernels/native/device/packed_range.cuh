@@ -11,36 +11,30 @@ __host__ __device__ constexpr bool is_half(StorageFormat format) {
   return format == StorageFormat::kF16 || format == StorageFormat::kBF16;
 }
 
-// Larger or smaller of two pairs of 16-bit floats. Beside a NaN the number is taken, unless the name says otherwise.
+// Two 16-bit floats in a word.
+template <StorageFormat kFormat>
+using Pair = std::conditional_t<kFormat == StorageFormat::kF16, __half2, __nv_bfloat162>;
+template <StorageFormat kFormat>
+__device__ __forceinline__ Pair<kFormat> pair_of(uint32_t word) {
+  return *reinterpret_cast<const Pair<kFormat>*>(&word);
+}
+template <typename P>
+__device__ __forceinline__ uint32_t word_of(P pair) {
+  return *reinterpret_cast<const uint32_t*>(&pair);
+}
+
+// Larger or smaller of two pairs. Beside a NaN the number is taken, unless the name says otherwise.
 template <StorageFormat kFormat>
 __device__ __forceinline__ uint32_t larger_pair(uint32_t a, uint32_t b) {
-  uint32_t result;
-  if constexpr (kFormat == StorageFormat::kF16) {
-    asm("max.f16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
-  } else {
-    asm("max.bf16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
-  }
-  return result;
+  return word_of(__hmax2(pair_of<kFormat>(a), pair_of<kFormat>(b)));
 }
 template <StorageFormat kFormat>
 __device__ __forceinline__ uint32_t smaller_pair(uint32_t a, uint32_t b) {
-  uint32_t result;
-  if constexpr (kFormat == StorageFormat::kF16) {
-    asm("min.f16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
-  } else {
-    asm("min.bf16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
-  }
-  return result;
+  return word_of(__hmin2(pair_of<kFormat>(a), pair_of<kFormat>(b)));
 }
 template <StorageFormat kFormat>
 __device__ __forceinline__ uint32_t larger_pair_or_nan(uint32_t a, uint32_t b) {
-  uint32_t result;
-  if constexpr (kFormat == StorageFormat::kF16) {
-    asm("max.NaN.f16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
-  } else {
-    asm("max.NaN.bf16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
-  }
-  return result;
+  return word_of(__hmax2_nan(pair_of<kFormat>(a), pair_of<kFormat>(b)));
 }
 
 // The range of a vector of 16-bit floats, two elements an instruction. `holds(j)` says whether this lane has elements
