@@ -28,6 +28,11 @@ __device__ __forceinline__ void arrive(uint64_t* barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(barrier)) : "memory");
 #endif
 }
+__device__ __forceinline__ void arrive(uint64_t* barrier, int count) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)), "r"(count) : "memory");
+#endif
+}
 // Arrives, and holds the phase open until `bytes` more have been copied.
 __device__ __forceinline__ void arrive_expecting(uint64_t* barrier, uint32_t bytes) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
@@ -74,6 +79,13 @@ __device__ __forceinline__ void copy_bulk(void* target, const void* source, uint
 #endif
 }
 
+// Asks for memory to be in L2 soon. Address and size in multiples of 16 bytes.
+__device__ __forceinline__ void bring_to_l2(const void* source, uint32_t bytes) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(source), "r"(bytes) : "memory");
+#endif
+}
+
 // A ring of stages in shared memory between one warp that fills them and kConsumers warps that use them. Both sides
 // count the stages in the same order.
 struct Ring {
@@ -94,6 +106,9 @@ struct Ring {
       index = 0;
       parity ^= 1;
     }
+  }
+  __device__ void advance(int stages) {
+    for (index += stages; index >= count; index -= count) parity ^= 1;
   }
   // Until every user has left the stage. A new ring is empty.
   __device__ void wait_until_empty() const { wait_for_phase(empty + index, parity ^ 1); }

@@ -20,7 +20,7 @@ class FastDivisor {
     multiplier_ = static_cast<uint32_t>((excess << 32) / static_cast<uint64_t>(divisor) + 1);
   }
 
-  uint32_t divisor() const { return divisor_; }
+  __host__ __device__ uint32_t divisor() const { return divisor_; }
 
   __device__ __forceinline__ uint32_t quotient(uint32_t value) const {
     return (__umulhi(value, multiplier_) + value) >> shift_;

@@ -97,6 +97,18 @@ __device__ __forceinline__ void copy_box(void* target, const CUtensorMap* map, i
 #endif
 }
 
+// A box of a five-dimensional tensor.
+__device__ __forceinline__ void copy_box(void* target, const CUtensorMap* map, int a, int b, int c, int d, int e,
+                                         uint64_t* barrier, uint64_t policy) {
+#if LIMEN_WARPGROUPS
+  asm volatile(
+      "cp.async.bulk.tensor.5d.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0], "
+      "[%1, {%3, %4, %5, %6, %7}], [%2], %8;" ::"r"(shared_address(target)),
+      "l"(map), "r"(shared_address(barrier)), "r"(a), "r"(b), "r"(c), "r"(d), "r"(e), "l"(policy)
+      : "memory");
+#endif
+}
+
 // D (+)= A · Bᵀ over 16 values of k; `add` 0 overwrites D.
 #if LIMEN_WARPGROUPS
 #define LIMEN_PRODUCT(n, type, registers, a, b, p, ...)                                                            \
@@ -117,6 +129,22 @@ __device__ __forceinline__ void multiply_group(float (&d)[4], uint64_t left, uin
     LIMEN_PRODUCT(8, "f16", LIMEN_REGISTERS, 4, 5, 6, LIMEN_WORDS);
   } else {
     LIMEN_PRODUCT(8, "bf16", LIMEN_REGISTERS, 4, 5, 6, LIMEN_WORDS);
+  }
+#undef LIMEN_REGISTERS
+#undef LIMEN_WORDS
+#endif
+}
+template <typename T>
+__device__ __forceinline__ void multiply_group(float (&d)[8], uint64_t left, uint64_t right, int add) {
+#if LIMEN_WARPGROUPS
+#define LIMEN_REGISTERS \
+                "%0, %1, %2, %3, %4, %5, %6, %7"
+#define LIMEN_WORDS \
+                "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7])
+  if constexpr (std::is_same_v<T, __half>) {
+    LIMEN_PRODUCT(16, "f16", LIMEN_REGISTERS, 8, 9, 10, LIMEN_WORDS);
+  } else {
+    LIMEN_PRODUCT(16, "bf16", LIMEN_REGISTERS, 8, 9, 10, LIMEN_WORDS);
   }
 #undef LIMEN_REGISTERS
 #undef LIMEN_WORDS

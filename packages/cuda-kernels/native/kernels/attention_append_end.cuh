@@ -1,38 +1,13 @@
 // How the one-launch decode step ends: the softmaxes of a block's warps become one, and each block of a cluster sends every
-// other its part of the sums, so that a single barrier lies between the last key and the result.
+// other its part of the sums. A send counts its bytes at the receiver's barrier, so a block waits for what it is to join and
+// for nothing else: a barrier of the cluster would first see all writes of the block through to memory.
 
 #pragma once
 
-#include <cooperative_groups.h>
-
+#include "device/cluster.cuh"
 #include "kernels/attention_append_memory.cuh"
 
 namespace limen {
-
-// The blocks of a cluster tell each other that they run; waited for before anyone writes into another's shared memory.
-__device__ __forceinline__ void announce_to_cluster() {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  asm volatile("barrier.cluster.arrive.relaxed;" ::: "memory");
-#endif
-}
-__device__ __forceinline__ void wait_for_cluster() {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
-#endif
-}
-__device__ __forceinline__ void arrive_at_cluster() {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  asm volatile("barrier.cluster.arrive.release;" ::: "memory");
-#endif
-}
-template <typename T>
-__device__ __forceinline__ T* in_block_of_cluster(T* pointer, int rank) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  return cooperative_groups::this_cluster().map_shared_rank(pointer, rank);
-#else
-  return pointer;
-#endif
-}
 
 __device__ __forceinline__ void add_scaled(float4& sum, const float4& part, float factor) {
   sum.x = fmaf(part.x, factor, sum.x), sum.y = fmaf(part.y, factor, sum.y);
@@ -44,36 +19,53 @@ struct Joined {
   float highest, total;
 };
 
-// Four sums of one column at places `at` … `at` + 3 of a row of sums: to y, or as a share of a row with several clusters.
-template <typename Format, int kHead>
+// Sets up the barrier that counts what the blocks of the cluster send to this one, and tells them so. Before anyone sends,
+// wait_for_cluster() must have returned.
+template <typename Format, int kHead, int kTiles>
+__device__ __forceinline__ void expect_parts(const AppendAttentionArguments& a, int columns, char* shared) {
+  using Memory = AppendMemory<Format, kHead, kTiles>;
+  if (threadIdx.x == 0) {
+    auto* const barrier = reinterpret_cast<uint64_t*>(shared + Memory::kArrivals);
+    init_barrier(barrier, 1);
+    publish_barriers();
+    arrive_expecting(barrier, a.cluster * columns * (16 * (1 << a.slice_shift) + 8));
+  }
+  __syncwarp();
+  announce_to_cluster();
+}
+
+// Four sums of one column, of channels `at` … `at` + 3: to y, or as a share of a row with several clusters.
 __device__ __forceinline__ void store_sums(const AppendAttentionArguments& a, int batch, int head, int at, const float4& sum,
                                            const Joined& joined) {
   const DecodeArguments& d = a.decode;
-  const float factor = d.partial != nullptr ? 1.0f : joined.total > 0.0f ? __fdividef(1.0f, joined.total) : 0.0f;
+  if (d.partial == nullptr) {
+    if (at < d.head_size) d.store4(batch, head, at, sum, joined.total > 0.0f ? __fdividef(1.0f, joined.total) : 0.0f);
+    return;
+  }
   const int split = static_cast<int>(blockIdx.x) / a.cluster;
-  if (d.partial != nullptr && at == 0) {
-    *reinterpret_cast<float2*>(d.weights(batch, head, split)) = make_float2(joined.highest, joined.total);
-  }
-  if constexpr (Format::kBits == 16) {  // places are channels
-    if (at >= d.head_size) return;
-    if (d.partial == nullptr) {
-      d.store4(batch, head, at, sum, factor);
-    } else {
-      *reinterpret_cast<float4*>(d.sums(batch, head, split) + at) = sum;
-    }
-  } else {
-    const float values[4] = {sum.x, sum.y, sum.z, sum.w};
+  if (at == 0) *reinterpret_cast<float2*>(d.weights(batch, head, split)) = make_float2(joined.highest, joined.total);
+  if (at < d.head_size) *reinterpret_cast<float4*>(d.sums(batch, head, split) + at) = sum;
+}
+
+// Joins `kParts` softmaxes of a column: `fact_of` and `sum_of` tell maximum and total, and four sums, of each.
+template <int kParts, typename Facts, typename Sums>
+__device__ __forceinline__ float4 join_parts(Joined& joined, const Facts& fact_of, const Sums& sum_of) {
+  float2 fact[kParts];
+  joined = {-INFINITY, 0.0f};
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int channel = channel_of<Format, kHead>(at / 16, at % 8 + i, at / 8 % 2);
-      if (channel >= d.head_size) continue;
-      if (d.partial == nullptr) {
-        d.store(batch, head, channel, values[i] * factor);
-      } else {
-        d.sums(batch, head, split)[channel] = values[i];
-      }
-    }
+  for (int part = 0; part < kParts; ++part) {
+    fact[part] = fact_of(part);
+    joined.highest = fmaxf(joined.highest, fact[part].x);
   }
+  const float base = joined.highest == -INFINITY ? 0.0f : joined.highest;
+  float4 sum = {};
+#pragma unroll
+  for (int part = 0; part < kParts; ++part) {
+    const float keep = power_of_two(fact[part].x - base);
+    joined.total = fmaf(fact[part].y, keep, joined.total);
+    add_scaled(sum, sum_of(part), keep);
+  }
+  return sum;
 }
 
 // Joins what the kParts blocks of a cluster have sent to this one.
@@ -86,22 +78,37 @@ __device__ __forceinline__ void join_cluster(const AppendAttentionArguments& a, 
   const auto* const received = reinterpret_cast<const float4*>(shared + Memory::kReceived);
   for (int index = threadIdx.x; index < columns * kSlice; index += Memory::kThreads) {
     const int column = index / kSlice, at = (rank * kSlice + index % kSlice) * 4;
-    float2 fact[kParts];
-    Joined joined = {-INFINITY, 0.0f};
+    Joined joined;
+    const float4 sum = join_parts<kParts>(
+        joined, [&](int part) { return facts[part * columns + column]; },
+        [&](int part) { return received[part * columns * kSlice + index]; });
+    store_sums(a, batch, first_head + column, at, sum, joined);
+  }
+}
+
+// Where four channels of a row of sums lie: neighbouring lanes of a fragment, whose runs of channels begin on the same
+// banks, trade places within theirs.
+template <typename Format, int kHead>
+__device__ __forceinline__ int place_of_four(int four) {
+  if constexpr (Format::kBits == 16) return four;
+  return four ^ (four * 4 / DecodeShape<Format, kHead>::kValueElements & 1);
+}
+
+// Lays a column of a warp's sums down in the order of channels, without meeting a bank twice. Lane 4·g + t.
+template <typename Format, int kHead>
+__device__ __forceinline__ void lay_sums(float* row, int g, int c, const float (&sum)[kHead / 16][4], float lowest) {
+  const auto whole = [&](float part) { return Format::kScale == ScaleKind::kFactorAndLowest ? part + lowest : part; };
+  if constexpr (Format::kBits == 16) {
 #pragma unroll
-    for (int part = 0; part < kParts; ++part) {
-      fact[part] = facts[part * columns + column];
-      joined.highest = fmaxf(joined.highest, fact[part].x);
-    }
-    const float base = joined.highest == -INFINITY ? 0.0f : joined.highest;
-    float4 sum = {};
+    for (int m = 0; m < kHead / 16; ++m) row[m * 16 + g] = sum[m][c], row[m * 16 + 8 + g] = sum[m][2 + c];
+  } else {
+    constexpr int kRun = DecodeShape<Format, kHead>::kValueElements;  // channels that a lane has side by side
 #pragma unroll
-    for (int part = 0; part < kParts; ++part) {
-      const float keep = power_of_two(fact[part].x - base);
-      joined.total = fmaf(fact[part].y, keep, joined.total);
-      add_scaled(sum, received[part * columns * kSlice + index], keep);
+    for (int m = 0; m < kHead / 16; m += 2) {
+      const int four = m * 2 % kRun / 4 + (m * 2 / kRun * 8 + g) * (kRun / 4);
+      *reinterpret_cast<float4*>(row + 4 * place_of_four<Format, kHead>(four)) =
+          make_float4(whole(sum[m][c]), whole(sum[m][2 + c]), whole(sum[m + 1][c]), whole(sum[m + 1][2 + c]));
     }
-    store_sums<Format, kHead>(a, batch, first_head + column, at, sum, joined);
   }
 }
 
@@ -114,71 +121,62 @@ __device__ __forceinline__ void merge_and_store_step(const AppendAttentionArgume
   const auto row_of = [&](int w, int column) {
     return reinterpret_cast<float*>(shared + w * Memory::kRingBytes) + column * kPitch;
   };
-  float* const factors = reinterpret_cast<float*>(shared + Memory::kWarpFactors);  // [columns][warps], then Joined
   __syncwarp();  // the ring of this warp has served: its memory takes the sums
+#pragma unroll
+  for (int offset = 4; offset < 32; offset *= 2) {
+#pragma unroll
+    for (int tile = 0; tile < kTiles; ++tile) {
+#pragma unroll
+      for (int c = 0; c < 2; ++c) {
+        state.total[tile][c] += __shfl_xor_sync(kFullWarp, state.total[tile][c], offset);
+        if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
+          state.lowest[tile][c] += __shfl_xor_sync(kFullWarp, state.lowest[tile][c], offset);
+        }
+      }
+    }
+  }
+  // Columns without a query are laid down like others and looked at by nobody.
 #pragma unroll
   for (int tile = 0; tile < kTiles; ++tile) {
 #pragma unroll
     for (int c = 0; c < 2; ++c) {
-      float total = state.total[tile][c], lowest = state.lowest[tile][c];
-#pragma unroll
-      for (int offset = 4; offset < 32; offset *= 2) {
-        total += __shfl_xor_sync(kFullWarp, total, offset);
-        if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) lowest += __shfl_xor_sync(kFullWarp, lowest, offset);
-      }
-      const int column = tile * 8 + 2 * t + c;
-      if (column >= columns) continue;
-      if (g == 0) *reinterpret_cast<float2*>(row_of(warp, column) + kHead) = make_float2(state.highest[tile][c], total);
-      // In the order of the accumulators, whatever channels they hold: so no bank is met twice.
-      float* const row = row_of(warp, column) + g;
-#pragma unroll
-      for (int m = 0; m < kHead / 16; ++m) {
-        row[m * 16] = state.sum[tile][m][c] + lowest;
-        row[m * 16 + 8] = state.sum[tile][m][2 + c] + lowest;
-      }
+      float* const row = row_of(warp, tile * 8 + 2 * t + c);
+      if (g == 0) *reinterpret_cast<float2*>(row + kHead) = make_float2(state.maximum(tile, c), state.total[tile][c]);
+      lay_sums<Format, kHead>(row, g, c, state.sum[tile], state.lowest[tile][c]);
     }
   }
   __syncthreads();  // every warp's sums are in place
-  const int rank = static_cast<int>(blockIdx.x) % a.cluster;
-  if (a.cluster > 1) wait_for_cluster();  // all of its blocks run
-  Joined* const joined_of = reinterpret_cast<Joined*>(factors + Memory::kColumns * kWarps);
-  for (int column = threadIdx.x; column < columns; column += kThreads) {
-    Joined joined = {-INFINITY, 0.0f};
-#pragma unroll
-    for (int w = 0; w < kWarps; ++w) joined.highest = fmaxf(joined.highest, row_of(w, column)[kHead]);
-    const float base = joined.highest == -INFINITY ? 0.0f : joined.highest;
-#pragma unroll
-    for (int w = 0; w < kWarps; ++w) {
-      const float2 fact = *reinterpret_cast<const float2*>(row_of(w, column) + kHead);
-      const float keep = power_of_two(fact.x - base);
-      factors[column * kWarps + w] = keep;
-      joined.total = fmaf(fact.y, keep, joined.total);
-    }
-    joined_of[column] = joined;
-    for (int owner = 0; owner < a.cluster && a.cluster > 1; ++owner) {
-      *in_block_of_cluster(reinterpret_cast<float2*>(shared + Memory::kFacts) + rank * columns + column, owner) =
-          make_float2(joined.highest, joined.total);
-    }
-  }
-  __syncthreads();  // and the factors that make them comparable
+  const int rank = static_cast<int>(blockIdx.x) & (a.cluster - 1);
   const int slice = 1 << a.slice_shift;  // of a row, in fours
-  for (int index = threadIdx.x; index < columns * (kHead / 4); index += kThreads) {
-    const int column = index / (kHead / 4), four = index % (kHead / 4);
-    float4 sum = {};
+  constexpr int kRounds = (Memory::kColumns * kHead / 4 + kThreads - 1) / kThreads;
 #pragma unroll
-    for (int w = 0; w < kWarps; ++w) {
-      add_scaled(sum, *reinterpret_cast<const float4*>(row_of(w, column) + four * 4), factors[column * kWarps + w]);
-    }
+  for (int round = 0; round < kRounds; ++round) {
+    const int index = round * kThreads + static_cast<int>(threadIdx.x);
+    const int column = index / (kHead / 4), four = index % (kHead / 4);
+    if (column >= columns) continue;
+    const float* const row = row_of(0, column);
+    constexpr int kNextWarp = Memory::kRingBytes / 4;
+    Joined joined;
+    const float4 sum = join_parts<kWarps>(
+        joined, [&](int w) { return *reinterpret_cast<const float2*>(row + w * kNextWarp + kHead); },
+        [&](int w) {
+          return *reinterpret_cast<const float4*>(row + w * kNextWarp + 4 * place_of_four<Format, kHead>(four));
+        });
     if (a.cluster == 1) {
-      store_sums<Format, kHead>(a, batch, first_head + column, four * 4, sum, joined_of[column]);
+      store_sums(a, batch, first_head + column, four * 4, sum, joined);
       continue;
     }
-    const int owner = four >> a.slice_shift, place = column * slice + (four & (slice - 1));
-    *in_block_of_cluster(reinterpret_cast<float4*>(shared + Memory::kReceived) + rank * columns * slice + place, owner) = sum;
+    const uint32_t owner = address_in_cluster(shared, four >> a.slice_shift);
+    const int place = (rank * columns + column) * slice + (four & (slice - 1));
+    send_in_cluster(owner + Memory::kReceived + place * 16, sum, owner + Memory::kArrivals);
+    if (four < a.cluster) {
+      const uint32_t other = address_in_cluster(shared, four);
+      send_in_cluster(other + Memory::kFacts + (rank * columns + column) * 8,
+                      make_float2(joined.highest, joined.total), other + Memory::kArrivals);
+    }
   }
   if (a.cluster == 1) return;
-  arrive_at_cluster();
-  wait_for_cluster();  // every block's part has come
+  wait_for_phase(reinterpret_cast<uint64_t*>(shared + Memory::kArrivals), 0);  // every block's part has come
   switch (a.cluster) {
     case 2: return join_cluster<Format, kHead, kTiles, 2>(a, batch, first_head, columns, rank, shared);
     case 4: return join_cluster<Format, kHead, kTiles, 4>(a, batch, first_head, columns, rank, shared);

@@ -4,7 +4,7 @@
 // a page number, then keys. Here everything that does not depend on the launch before comes before the wait: lengths,
 // page numbers, angles, and the first keys and values, as many as the rings hold (about 96 KiB a block). Two blocks
 // fit a multiprocessor, so the next layer fills its rings while this one computes. After the wait come the queries, the
-// new token, the arithmetic of attention_decode_step.cuh and one barrier of the cluster.
+// new token, the arithmetic of attention_decode_step.cuh and one exchange of sums within the cluster.
 //
 // Reading early is sound where the caller says that the cache is settled: the launch before may still run then, and launches
 // before that one as far as it lets its successors start early; none of them may write what is read early.
@@ -20,6 +20,12 @@
 
 namespace limen {
 
+// Tiles of a warp that are brought to L2 beyond those in its ring: 8 KiB. With up to eight queries on a key head a warp is
+// done with a tile before memory idles, and more requests at once only delay its queries.
+template <typename Format, int kHead, int kTiles>
+inline constexpr int kLaterTiles =
+    kTiles > 1 ? (8192 + DecodeShape<Format, kHead>::kStageBytes - 1) / DecodeShape<Format, kHead>::kStageBytes : 0;
+
 template <typename Format, int kHead, int kTiles>
 __global__ void __launch_bounds__(AppendMemory<Format, kHead, kTiles>::kThreads, kHead > 128 ? 1 : 2)
     attention_append_kernel(const __grid_constant__ AppendAttentionArguments a,
@@ -30,29 +36,36 @@ __global__ void __launch_bounds__(AppendMemory<Format, kHead, kTiles>::kThreads,
   using Copies = NeighbourCopies<Format, kHead>;
   extern __shared__ __align__(128) char memory[];
   const DecodeArguments& d = a.decode;
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int per_key_head = d.heads / d.key_heads;
-  const int chunks = (per_key_head + Memory::kColumns - 1) / Memory::kColumns;
-  const int key_head = blockIdx.y / chunks, chunk = blockIdx.y % chunks, batch = blockIdx.z;
-  const int columns = min(Memory::kColumns, per_key_head - chunk * Memory::kColumns);
-  const int first_head = key_head * per_key_head + chunk * Memory::kColumns;
+  const int warp = threadIdx.x / 32;
+  const int key_head = a.chunks == 1 ? blockIdx.y : blockIdx.y / a.chunks, chunk = blockIdx.y - key_head * a.chunks;
+  const int batch = blockIdx.z;
+  const int columns = min(Memory::kColumns, a.per_key_head - chunk * Memory::kColumns);
+  const int first_head = key_head * a.per_key_head + chunk * Memory::kColumns;
   if (!a.settled) {
     wait_for_upstream();
     let_downstream_start();
   }
 
-  const int rotary_position = a.rotary_positions[batch];
-  const int length = d.length_of(batch), end = d.seen_of(length);
-  const KeyRange range = share_of_split(d.prefix_of(batch), end, blockIdx.x, d.launch_splits, Shape::kKeys);
+  // Asked for together. Page numbers then come out of L1, into which their lines are brought meanwhile.
+  bring_page_numbers(d, batch, memory + Memory::kReceived);
+  const int stored_length = load_here(d.lengths + batch), position = load_here(a.positions + batch);
+  const int rotary_position = load_here(a.rotary_positions + batch);
+  const int length = d.within_table(stored_length), end = d.seen_of(length);
+  const KeyRange range = share_of_split(d.prefix_of(batch), end, blockIdx.x, a.splits, Shape::kKeys);
   constexpr int kStride = Memory::kWarps * Shape::kKeys;
   int tile_start = range.first + warp * Shape::kKeys;
   const Ring ring = {d, memory + warp * Memory::kRingBytes, batch, key_head, d.head_size * Format::kBits / 8, length - end,
                      range.last};
   const Copies copies(d, batch, key_head);
-  const NewToken token = find_new_token(a, batch, length, end, range, blockIdx.x == 0, chunk == 0);
-  const auto start_tile = [&](int stage, const typename Copies::Pages& pages, int start) {
+  const NewToken token = find_new_token(d, position, length, end, range, blockIdx.x == 0, chunk == 0, Shape::kKeys,
+                                        Memory::kWarps);
+  const auto start_tile = [&](char* stage, const typename Copies::Pages& pages, int start) {
     if (a.neighbours && start + Shape::kKeys <= range.last && (token.seen < start || token.seen >= start + Shape::kKeys)) {
-      copies.fill(ring.stage(stage), start, pages);
+      if (a.packed) {
+        copies.template fill<true>(stage, start, pages);
+      } else {
+        copies.template fill<false>(stage, start, pages);
+      }
     } else {  // the end of the keys, the tile of the new token, or pages of another kind
       ring.fill(stage, ring.locate(start), range.last - start, token.seen - start);
     }
@@ -60,80 +73,73 @@ __global__ void __launch_bounds__(AppendMemory<Format, kHead, kTiles>::kThreads,
   const auto pages_of = [&](int start) {
     return a.neighbours && start + Shape::kKeys <= range.last ? copies.locate(start) : typename Copies::Pages{};
   };
-  typename Copies::Pages first[Memory::kStages];
-#pragma unroll
-  for (int stage = 0; stage < Memory::kStages; ++stage) first[stage] = pages_of(tile_start + stage * kStride);
-#pragma unroll
+#pragma unroll 1
   for (int stage = 0; stage < Memory::kStages; ++stage) {
     const int start = tile_start + stage * kStride;
-    if (start < range.last) start_tile(stage, first[stage], start);
+    if (start < range.last) start_tile(ring.stage(stage), pages_of(start), start);
     commit_copies();
   }
+  // Tiles behind those that the rings hold: into L2, so that memory does not idle until the first stage is free again.
+  const auto bring_later_tiles = [&] {
+    const int later = threadIdx.x % 32 / 2 / Shape::kDepth, part = threadIdx.x % 32 / 2 % Shape::kDepth;
+    const int start = tile_start + (Memory::kStages + later) * kStride + part * 16;
+    if (!a.packed || later >= kLaterTiles<Format, kHead, kTiles> || start + 16 > range.last) return;
+    const PageView& view = threadIdx.x % 2 == 0 ? d.keys : d.values;
+    bring_to_l2(view.vector(max(0, copies.table[start >> d.page_shift]), start & (d.page_size - 1), key_head),
+                16 * Shape::kRowBytes);
+  };
   typename Copies::Pages next = pages_of(tile_start + Memory::kStages * kStride);
   if (a.rotary != Rotary::kNone) {
-    float* const cosines = reinterpret_cast<float*>(memory + Memory::kRotation);
-    for (int pair = threadIdx.x; pair < frequencies.pairs; pair += Memory::kThreads) {
-      float sine, cosine;
-      sincosf(__fmul_rn(static_cast<float>(rotary_position), frequencies.value[pair]), &sine, &cosine);
-      const bool half = d.q_type == DType::kF16;
-      cosines[pair] = half ? round_to<__half>(cosine) : round_to<__nv_bfloat16>(cosine);
-      cosines[kHead / 2 + pair] = half ? round_to<__half>(sine) : round_to<__nv_bfloat16>(sine);
+    if (d.q_type == DType::kF16) {
+      lay_rotation<__half>(frequencies, rotary_position, Memory::kThreads, memory + Memory::kRotation);
+    } else {
+      lay_rotation<__nv_bfloat16>(frequencies, rotary_position, Memory::kThreads, memory + Memory::kRotation);
     }
-    __syncthreads();  // every thread rotates with values that others computed
   }
+  wait_for_copies<Memory::kStages>();  // of page numbers
+  if (a.cluster > 1) expect_parts<Format, kHead, kTiles>(a, columns, memory);
+  __syncthreads();  // every thread rotates with values that others computed
+  if (a.cluster > 1) wait_for_cluster();  // all of its blocks run and expect their parts
   if (a.settled) {
     wait_for_upstream();
     let_downstream_start();
   }
   if (d.q_type == DType::kF16) {
-    take_new_token<__half, Format, kHead, kTiles>(a, frequencies.pairs, token, batch, key_head, first_head, columns, memory);
+    take_new_token<__half, Format, kHead, kTiles>(a, frequencies.pairs, token, batch, key_head, first_head, columns, memory,
+                                                bring_later_tiles);
   } else {
     take_new_token<__nv_bfloat16, Format, kHead, kTiles>(a, frequencies.pairs, token, batch, key_head, first_head, columns,
-                                                         memory);
+                                                         memory, bring_later_tiles);
   }
-  __syncthreads();  // queries and the new token are in place
-  if (a.cluster > 1) announce_to_cluster();
 
-  // Columns without a query repeat the last one; nobody stores what they come to.
-  SharedQueries<Format, kHead, kTiles> queries = {};
-#pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
-    queries.rows[tile] = memory + Memory::kQueries + min(tile * 8 + lane / 4, columns - 1) * Memory::kQueryPitch +
-                         lane % 4 * (Shape::kKeyWords * kPerWord<Format> * 2);
-    if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
-      const auto* const sums = reinterpret_cast<const float*>(memory + Memory::kQuerySums);
-#pragma unroll
-      for (int c = 0; c < 2; ++c) queries.sum[tile][c] = sums[min(tile * 8 + lane % 4 * 2 + c, columns - 1)];
-    }
-  }
+  const SharedQueries<Format, kHead, kTiles> queries(memory);
   const auto held = kTiles == 1 ? queries.held() : QueryRegisters<Format, kHead, kTiles>{};
   const FragmentPlaces<Format, kHead> places;
   DecodeState<kTiles, kHead> state;
   state.clear();
-  int limit[kTiles][2];
-#pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) limit[tile][0] = limit[tile][1] = range.last;
   const float factor = d.scale * 1.4426950408889634f;  // powers of two instead of e
 
+  const int first_stage = warp * Memory::kRingBytes, end_of_ring = first_stage + Memory::kRingBytes;
 #pragma unroll 1
-  for (int used = 0; tile_start < range.last; tile_start += kStride, used = used + 1 == Memory::kStages ? 0 : used + 1) {
+  for (int at = first_stage; tile_start < range.last; tile_start += kStride) {
+    char* const stage = memory + at;
     wait_for_copies<Memory::kStages - 1>();
     __syncwarp();  // this stage is filled for all lanes
     const int row = token.seen - tile_start;
-    if (row >= 0 && row < Shape::kKeys) place_new_token<Format, kHead, kTiles>(ring.stage(used), row, ring.row_bytes, memory);
-    const bool ragged = tile_start + Shape::kKeys > range.last;
+    if (row >= 0 && row < Shape::kKeys) place_new_token<Format, kHead, kTiles>(stage, row, ring.row_bytes, memory);
     if constexpr (kTiles == 1 && kHead <= 128) {
-      attend_tile<Format, kHead, kTiles>(ring.stage(used), places, held, factor, tile_start, ragged, limit, state);
+      attend_tile<Format, kHead, kTiles>(stage, places, held, factor, tile_start, range.last, state);
     } else {
-      attend_tile<Format, kHead, kTiles>(ring.stage(used), places, queries, factor, tile_start, ragged, limit, state);
+      attend_tile<Format, kHead, kTiles>(stage, places, queries, factor, tile_start, range.last, state);
     }
     __syncwarp();  // nobody reads the stage any more
     const int ahead = tile_start + Memory::kStages * kStride;
     if (ahead < range.last) {
-      start_tile(used, next, ahead);
+      start_tile(stage, next, ahead);
       next = pages_of(ahead + kStride);
     }
     commit_copies();
+    at = at + Shape::kStageBytes == end_of_ring ? first_stage : at + Shape::kStageBytes;
   }
   wait_for_copies<0>();
   merge_and_store_step<Format, kHead, kTiles>(a, state, batch, first_head, columns, memory);

@@ -159,8 +159,7 @@ void launch_append_attention_for(const AppendAttentionArguments& a, const Rotary
   const DecodeArguments& d = a.decode;
   Launch launch;
   launch.block = dim3(Memory::kThreads);
-  launch.grid = dim3(d.launch_splits, static_cast<unsigned>(d.key_heads * ceil_div(d.heads / d.key_heads, 8 * kTiles)),
-                     d.batches);
+  launch.grid = dim3(d.launch_splits, static_cast<unsigned>(d.key_heads * a.chunks), d.batches);
   launch.shared_bytes = Memory::kBytes;
   launch.stream = stream;
   launch.overlap = true;
@@ -209,6 +208,10 @@ void launch_append_attention(const OpCall& call, const AppendAttentionOperands& 
   while (plan.cluster << a.slice_shift < rounded / 4) ++a.slice_shift;
   a.neighbours = d.window == 0 && d.keys.shape[1] % 16 == 0 && a.decode.page_shift >= 0 && d.q.shape[2] == rounded &&
                  (d.key_scales == nullptr || same_strides(*d.key_scales, *d.value_scales));
+  a.packed = a.neighbours && a.decode.keys.slot == d.q.shape[2] * d.bits / 8;
+  a.per_key_head = a.decode.heads / a.decode.key_heads;
+  a.chunks = static_cast<int>(ceil_div(a.per_key_head, a.per_key_head > 8 && d.q.shape[2] <= 128 ? 16 : 8));
+  a.splits = FastDivisor(a.decode.launch_splits);
   a.settled = o.settled;
   const RotaryFrequencies& frequencies = rotary_frequencies(call.name, o.base, 2 * rotary_pairs(o));
   launch_append_attention_fast<Format>(a, frequencies, stream);

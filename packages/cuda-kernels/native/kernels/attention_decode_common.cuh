@@ -7,6 +7,7 @@
 
 #include "core/dtype.h"
 #include "device/convert.cuh"
+#include "device/fast_division.cuh"
 #include "device/launch.cuh"
 #include "device/reduce.cuh"
 
@@ -45,7 +46,8 @@ struct DecodeArguments {
   float scale;
   DType q_type;
 
-  __device__ int length_of(int batch) const { return max(0, min(lengths[batch], pages_per_sequence * page_size)); }
+  __device__ int within_table(int length) const { return max(0, min(length, pages_per_sequence * page_size)); }
+  __device__ int length_of(int batch) const { return within_table(lengths[batch]); }
   // A prefix is shared in whole sixteens: what a row reads itself then begins where pages may be copied sixteen keys at once.
   static __device__ int whole_prefix(int length) { return max(0, length) & ~15; }
   __device__ int prefix_of(int batch) const {
@@ -93,11 +95,17 @@ struct DecodeArguments {
 struct KeyRange {
   int first, last;
 };
-__device__ __forceinline__ KeyRange share_of_split(int begin, int end, int split, int splits, int step) {
-  const int count = max(0, end - begin);
-  const int share = ((count + splits - 1) / splits + step - 1) / step * step;
+__device__ __forceinline__ KeyRange share_from(int begin, int end, int split, int even_share, int step) {
+  const int share = (even_share + step - 1) / step * step;
   const int first = min(begin + split * share, end);
   return {first, max(first, min(first + share, end))};
+}
+__device__ __forceinline__ KeyRange share_of_split(int begin, int end, int split, int splits, int step) {
+  return share_from(begin, end, split, (max(0, end - begin) + splits - 1) / splits, step);
+}
+__device__ __forceinline__ KeyRange share_of_split(int begin, int end, int split, const FastDivisor& splits, int step) {
+  const auto count = static_cast<uint32_t>(max(0, end - begin));
+  return share_from(begin, end, split, static_cast<int>(splits.quotient(count + splits.divisor() - 1)), step);
 }
 
 inline constexpr int kMostDecodeSplits = 128;

@@ -75,7 +75,7 @@ __device__ __forceinline__ void merge_and_store(const DecodeArguments& a, Decode
       if (column >= columns) continue;
       float* const row = memory.sums + (warp * columns + column) * kPitch;
       if (g == 0) {
-        row[kHead] = state.highest[tile][c];
+        row[kHead] = state.maximum(tile, c);
         row[kHead + 1] = total;
       }
 #pragma unroll

@@ -10,6 +10,8 @@ namespace limen {
 // A weight may exceed one by as many powers of two before the running maximum is brought up to date.
 inline constexpr float kMaximumSlack = 8.0f;
 inline constexpr float kLeastScale = 1e-30f;  // stands for 0, whose logarithm would be −∞
+// The running maximum before the first key: less than any score, and −∞ less it is −∞ still, where −∞ would give NaN.
+inline constexpr float kNothingSeen = -1e30f;
 
 // Single instructions; denormal numbers count as zero, which the library's functions take three more to avoid.
 __device__ __forceinline__ float power_of_two(float exponent) {
@@ -21,6 +23,12 @@ __device__ __forceinline__ float binary_logarithm(float value) {
   float logarithm;
   asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(logarithm) : "f"(value));
   return logarithm;
+}
+
+__device__ __forceinline__ float reciprocal(float value) {
+  float inverse;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(value));
+  return inverse;
 }
 
 // Which channels of a head the accumulators of m-tile `m` hold: rows g and g + 8 of the fragment.
@@ -81,7 +89,11 @@ struct DecodeState {
   __device__ __forceinline__ void clear() {
     *this = {};
 #pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) highest[tile][0] = highest[tile][1] = -INFINITY;
+    for (int tile = 0; tile < kTiles; ++tile) highest[tile][0] = highest[tile][1] = kNothingSeen;
+  }
+  // The maximum of all keys so far; −∞ before the first.
+  __device__ __forceinline__ float maximum(int tile, int c) const {
+    return highest[tile][c] == kNothingSeen ? -INFINITY : highest[tile][c];
   }
 };
 
@@ -104,12 +116,12 @@ struct QueryRegisters {
   }
 };
 
-// Takes the stage that begins at `keys` and holds the keys from `tile_start` on. `limit` is the first key that a column
-// does not see; it is looked at in ragged tiles. `factor` brings scores to powers of two.
+// Takes the stage that begins at `keys` and holds the keys from `tile_start` on, of which those from `last` on are not seen.
+// `factor` brings scores to powers of two.
 template <typename Format, int kHead, int kTiles, typename Queries>
 __device__ __forceinline__ void attend_tile(const char* keys, const FragmentPlaces<Format, kHead>& places,
                                             const Queries& queries, float factor, int tile_start,
-                                            bool ragged, const int (&limit)[kTiles][2], DecodeState<kTiles, kHead>& state) {
+                                            int last, DecodeState<kTiles, kHead>& state) {
   using Shape = DecodeShape<Format, kHead>;
   using Compute = typename Format::Compute;
   const int g = threadIdx.x % 32 / 4;
@@ -158,8 +170,11 @@ __device__ __forceinline__ void attend_tile(const char* keys, const FragmentPlac
       }
     }
   }
+  // What a key's score is multiplied by and what is added to it: its scales, and −∞ where it is not seen.
   float2 key_scale[Shape::kDepth][2];
-  float value_log[Shape::kDepth][2] = {}, value_inverse[Shape::kDepth][2], value_lowest[Shape::kDepth][2];
+  float addend[Shape::kDepth][2] = {}, value_inverse[Shape::kDepth][2], value_lowest[Shape::kDepth][2];
+#pragma unroll
+  for (int sub = 0; sub < Shape::kDepth; ++sub) key_scale[sub][0].x = key_scale[sub][1].x = factor;
   if constexpr (Format::kScale != ScaleKind::kNone) {
     const auto* const scales = reinterpret_cast<const uint2*>(values + Shape::kKeys * Shape::kRowBytes);
 #pragma unroll
@@ -168,11 +183,22 @@ __device__ __forceinline__ void attend_tile(const char* keys, const FragmentPlac
       for (int half = 0; half < 2; ++half) {
         const uint2 pair = scales[sub * 16 + half * 8 + g];
         key_scale[sub][half] = scale_of<Format>(pair.x);
+        key_scale[sub][half].x *= factor, key_scale[sub][half].y *= factor;
         const float2 value_scale = scale_of<Format>(pair.y);
         const float scale = fmaxf(value_scale.x, kLeastScale);
-        value_log[sub][half] = binary_logarithm(scale);
-        value_inverse[sub][half] = __fdividef(1.0f, scale);
+        addend[sub][half] = binary_logarithm(scale);
+        value_inverse[sub][half] = reciprocal(scale);
         value_lowest[sub][half] = value_scale.y;
+      }
+    }
+  }
+
+  if (tile_start + Shape::kKeys > last) {
+#pragma unroll
+    for (int sub = 0; sub < Shape::kDepth; ++sub) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        if (tile_start + sub * 16 + half * 8 + g >= last) addend[sub][half] = -INFINITY;
       }
     }
   }
@@ -187,12 +213,11 @@ __device__ __forceinline__ void attend_tile(const char* keys, const FragmentPlac
       for (int i = 0; i < 4; ++i) {
         const int half = i / 2, c = i % 2;
         float& value = score[sub][tile][i];
-        if constexpr (Format::kScale != ScaleKind::kNone) value *= key_scale[sub][half].x;
+        float offset = addend[sub][half];
         if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
-          value = fmaf(queries.sum[tile][c], key_scale[sub][half].y, value);
+          offset = fmaf(queries.sum[tile][c], key_scale[sub][half].y, offset);
         }
-        value = fmaf(value, factor, value_log[sub][half]);
-        if (ragged && tile_start + sub * 16 + half * 8 + g >= limit[tile][c]) value = -INFINITY;
+        value = fmaf(value, key_scale[sub][half].x, offset);
         exceeds |= value > state.highest[tile][c] + kMaximumSlack;
       }
     }
@@ -209,8 +234,7 @@ __device__ __forceinline__ void attend_tile(const char* keys, const FragmentPlac
         }
 #pragma unroll
         for (int offset = 4; offset < 32; offset *= 2) best = fmaxf(best, __shfl_xor_sync(kFullWarp, best, offset));
-        // Nothing seen yet: −∞ − −∞ would be NaN.
-        const float keep = best == -INFINITY ? 1.0f : power_of_two(state.highest[tile][c] - best);
+        const float keep = power_of_two(state.highest[tile][c] - best);
         state.highest[tile][c] = best;
         state.total[tile][c] *= keep;
         state.lowest[tile][c] *= keep;
@@ -226,13 +250,12 @@ __device__ __forceinline__ void attend_tile(const char* keys, const FragmentPlac
   for (int tile = 0; tile < kTiles; ++tile) {
 #pragma unroll
     for (int c = 0; c < 2; ++c) {
-      const float base = state.highest[tile][c] == -INFINITY ? 0.0f : state.highest[tile][c];
 #pragma unroll
       for (int sub = 0; sub < Shape::kDepth; ++sub) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
           float& weight = score[sub][tile][2 * half + c];
-          weight = power_of_two(weight - base);
+          weight = power_of_two(weight - state.highest[tile][c]);
           if constexpr (Format::kScale == ScaleKind::kNone) {
             state.total[tile][c] += weight;
           } else {

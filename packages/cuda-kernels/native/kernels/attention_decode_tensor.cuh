@@ -41,10 +41,6 @@ __global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHea
 
   const int batch = blockIdx.z, length = a.length_of(batch), end = a.seen_of(length);
   const KeyRange range = share_of_split(a.prefix_of(batch), end, blockIdx.x, a.launch_splits, Shape::kKeys);
-  int limit[kTiles][2];  // first key that a column does not see
-#pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) limit[tile][0] = limit[tile][1] = range.last;
-
   constexpr int kWarps = kTensorWarps<Format, kHead, kTiles>, kStride = kWarps * Shape::kKeys;
   int tile_start = range.first + warp * Shape::kKeys;
   const TileRing<Format, kHead> ring = {a, reinterpret_cast<char*>(shared) + warp * Shape::kRingBytes, batch, key_head,
@@ -53,7 +49,7 @@ __global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHea
   typename TileRing<Format, kHead>::Places next = {};
 #pragma unroll
   for (int stage = 0; stage < Shape::kStages - 1; ++stage) {
-    if (tile_start + stage * kStride < range.last) ring.fill(stage, ring.locate(tile_start + stage * kStride));
+    if (tile_start + stage * kStride < range.last) ring.fill(ring.stage(stage), ring.locate(tile_start + stage * kStride));
     commit_copies();
   }
   if (tile_start < range.last) next = ring.locate(tile_start + (Shape::kStages - 1) * kStride);
@@ -70,12 +66,11 @@ __global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHea
     __syncwarp();  // this stage is filled for all lanes, and nobody still reads the one before
     const int ahead = tile_start + (Shape::kStages - 1) * kStride;
     if (ahead < range.last) {
-      ring.fill(used == 0 ? Shape::kStages - 1 : used - 1, next);
+      ring.fill(ring.stage(used == 0 ? Shape::kStages - 1 : used - 1), next);
       next = ring.locate(ahead + kStride);
     }
     commit_copies();
-    attend_tile<Format, kHead, kTiles>(ring.stage(used), places, queries, factor, tile_start,
-                                       tile_start + Shape::kKeys > range.last, limit, state);
+    attend_tile<Format, kHead, kTiles>(ring.stage(used), places, queries, factor, tile_start, range.last, state);
   }
   __syncthreads();  // the rings have served: their memory takes the sums
   merge_and_store<Format, kHead, kTiles>(a, state, first_column, columns, key_head, shared);

@@ -172,9 +172,8 @@ struct TileRing {
 
   // Starts the copies of one tile into a stage. Keys and values lie at the same offset from their beginnings. Rows from
   // `rows` on and row `skipped` become zeros: nothing is read for them.
-  __device__ __forceinline__ void fill(int index, const Places& places, int rows = Shape::kKeys, int skipped = -1) const {
+  __device__ __forceinline__ void fill(char* keys, const Places& places, int rows = Shape::kKeys, int skipped = -1) const {
     const int lane = threadIdx.x % 32;
-    char* const keys = stage(index);
     char* const values = keys + Shape::kKeys * Shape::kRowBytes;
     int64_t offset[kPlaces];
 #pragma unroll
@@ -211,16 +210,17 @@ struct NeighbourCopies {
   using Shape = DecodeShape<Format, kHead>;
   static constexpr int kChunks = Shape::kRowBytes / 16, kRowsAtOnce = 32 / kChunks;
   static constexpr int kTargets = kRowsAtOnce < 8 ? 8 / kRowsAtOnce : 1;  // further ones lie eight rows on
-  const char *key, *value, *scale;
+  const char *key, *scale;
   const int* table;
-  int64_t page, slot, scale_page, scale_slot;
+  int64_t value;                                // from a key to its value
+  uint32_t page, slot, scale_page, scale_slot;  // strides in sixteens of bytes, those of scales in fours
   int page_shift, slot_mask, target[kTargets], scale_target;
 
   __device__ __forceinline__ NeighbourCopies(const DecodeArguments& a, int batch, int key_head) {
     const int lane = threadIdx.x % 32, first_row = lane / kChunks, at = lane % kChunks * 16;
-    const int64_t start = first_row * a.keys.slot + key_head * a.keys.head + at;
-    key = a.keys.data + start, value = a.values.data + start;
-    page = a.keys.page, slot = a.keys.slot;
+    key = a.keys.data + first_row * a.keys.slot + key_head * a.keys.head + at;
+    value = a.values.data - a.keys.data;
+    page = static_cast<uint32_t>(a.keys.page >> 4), slot = static_cast<uint32_t>(a.keys.slot >> 4);
     table = a.page_table + static_cast<int64_t>(batch) * a.pages_per_sequence;
     page_shift = a.page_shift, slot_mask = a.page_size - 1;
 #pragma unroll
@@ -229,11 +229,11 @@ struct NeighbourCopies {
     if constexpr (Format::kScale != ScaleKind::kNone) {  // half of the lanes for keys, half for values
       const PageView& view = lane < 16 ? a.keys : a.values;
       scale = view.scale(0, lane % 16, key_head);
-      scale_page = a.keys.scale_page, scale_slot = a.keys.scale_slot;
+      scale_page = static_cast<uint32_t>(a.keys.scale_page >> 2), scale_slot = static_cast<uint32_t>(a.keys.scale_slot >> 2);
     }
 #pragma unroll
     for (int i = 0; i < kTargets; ++i) asm volatile("" : "+r"(target[i]));
-    asm volatile("" : "+r"(scale_target), "+l"(key), "+l"(value), "+l"(table));
+    asm volatile("" : "+r"(scale_target), "+l"(key), "+l"(table));
   }
 
   struct Pages {
@@ -246,23 +246,28 @@ struct NeighbourCopies {
     return pages;
   }
 
+  // kPacked: keys of a page follow one another without a gap, so that copies differ by what is known here.
+  template <bool kPacked>
   __device__ __forceinline__ void fill(char* stage, int tile, const Pages& pages) const {
 #pragma unroll
     for (int sub = 0; sub < Shape::kDepth; ++sub) {
-      const int first = (tile + 16 * sub) & slot_mask;
-      const int number = max(0, pages.number[sub]);  // here, not where it is read: nothing waits for it before
-      const int64_t offset = number * page + first * slot;
-      const char *from_key = key + offset, *from_value = value + offset;
+      const auto first = static_cast<uint32_t>((tile + 16 * sub) & slot_mask);
+      // Here, not where it is read: nothing waits for it before.
+      const auto number = static_cast<uint32_t>(max(0, pages.number[sub]));
+      const uint32_t between = kPacked ? Shape::kRowBytes / 16 : slot;
+      const char* from_key = key + ((static_cast<uint64_t>(number) * page + static_cast<uint64_t>(first) * between) << 4);
+      const char* from_value = from_key + value;
       if constexpr (Format::kScale != ScaleKind::kNone) {
-        copy_async4(stage + scale_target + sub * 128, scale + (number * scale_page + first * scale_slot), true);
+        const uint64_t at = static_cast<uint64_t>(number) * scale_page + static_cast<uint64_t>(first) * scale_slot;
+        copy_async4(stage + scale_target + sub * 128, scale + (at << 2), true);
       }
 #pragma unroll
       for (int i = 0; i < (kRowsAtOnce < 16 ? 16 / kRowsAtOnce : 1); ++i) {
         const int row = i * kRowsAtOnce;
         char* const to = stage + target[row % 8 / kRowsAtOnce % kTargets] + (sub * 16 + row / 8 * 8) * Shape::kRowBytes;
-        copy_async16(to, from_key, true);
-        copy_async16(to + Shape::kKeys * Shape::kRowBytes, from_value, true);
-        from_key += kRowsAtOnce * slot, from_value += kRowsAtOnce * slot;
+        const int64_t on = kPacked ? row * Shape::kRowBytes : static_cast<int64_t>(row) * slot * 16;
+        copy_async16(to, from_key + on, true);
+        copy_async16(to + Shape::kKeys * Shape::kRowBytes, from_value + on, true);
       }
     }
   }

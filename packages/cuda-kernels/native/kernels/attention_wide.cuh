@@ -13,6 +13,7 @@
 #include <map>
 
 #include "device/async_copy.cuh"
+#include "device/cluster.cuh"
 #include "device/convert.cuh"
 #include "device/launch.cuh"
 #include "device/mma.cuh"
@@ -33,28 +34,6 @@ struct WideShared {
   static constexpr int kBytes = 3 * kTile * 2 + kWideRows * (kScorePitch * 4 + kWeightPitch * 2) + 3 * kWideRows * 4;
   static_assert(kWideRows * kSumPitch * 4 <= 2 * kTile * 2, "sums of the cluster fit over keys and values");
 };
-
-// A barrier of all blocks of a cluster, with what they have written.
-__device__ __forceinline__ void wait_for_cluster() {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
-#else
-  __syncthreads();
-#endif
-}
-// A float of another block of the cluster, at the place where this block has `own`.
-__device__ __forceinline__ float read_from_rank(const float* own, int rank) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  float value;
-  asm volatile("{ .reg .b32 there; mapa.shared::cluster.u32 there, %1, %2; ld.shared::cluster.f32 %0, [there]; }"
-               : "=f"(value)
-               : "r"(shared_address(own)), "r"(rank)
-               : "memory");
-  return value;
-#else
-  return *own;
-#endif
-}
 
 // Grid: (blocks of queries · splits, heads, batch); a cluster is `splits` blocks.
 template <typename T, int kHead>
@@ -198,7 +177,7 @@ __global__ void __launch_bounds__(kWideThreads)
     }
   }
   if (splits > 1) {
-    wait_for_cluster();
+    sync_cluster();
   } else {
     __syncthreads();
   }
@@ -207,18 +186,18 @@ __global__ void __launch_bounds__(kWideThreads)
     if (block_query + row >= a.queries) break;
     float best = -INFINITY, sum = 0.0f;
     for (int other = 0; other < splits; ++other) {
-      best = fmaxf(best, splits > 1 ? read_from_rank(highest + row, other) : highest[row]);
+      best = fmaxf(best, splits > 1 ? read_in_cluster(highest + row, other) : highest[row]);
     }
     const float base = best == -INFINITY ? 0.0f : best * scale;
     float merged[kHead / 32] = {};
     for (int other = 0; other < splits; ++other) {
-      const float theirs = splits > 1 ? read_from_rank(highest + row, other) : highest[row];
+      const float theirs = splits > 1 ? read_in_cluster(highest + row, other) : highest[row];
       const float factor = exp2f(theirs * scale - base);
-      sum += factor * (splits > 1 ? read_from_rank(total + row, other) : total[row]);
+      sum += factor * (splits > 1 ? read_in_cluster(total + row, other) : total[row]);
 #pragma unroll
       for (int i = 0; i < kHead / 32; ++i) {
         const float* const own = sums + row * Shared::kSumPitch + i * 32 + lane;
-        merged[i] = fmaf(factor, splits > 1 ? read_from_rank(own, other) : *own, merged[i]);
+        merged[i] = fmaf(factor, splits > 1 ? read_in_cluster(own, other) : *own, merged[i]);
       }
     }
     const float inverse = sum > 0.0f ? 1.0f / sum : 0.0f;  // no visible key: zeros
@@ -228,7 +207,7 @@ __global__ void __launch_bounds__(kWideThreads)
       if (i * 32 + lane < a.head_size) target[i * 32 + lane] = from_float<T>(merged[i] * inverse);
     }
   }
-  if (splits > 1) wait_for_cluster();  // nobody leaves while his sums are read
+  if (splits > 1) sync_cluster();  // nobody leaves while his sums are read
 }
 
 // Whether a block's shared memory is there at all, and how many blocks a cluster may have.

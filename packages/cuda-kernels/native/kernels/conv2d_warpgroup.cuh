@@ -91,8 +91,8 @@ __global__ void __launch_bounds__(Tile::kThreads, 1)
       }
     }
     if constexpr (kShared) {
-      meet_cluster();
-      meet_cluster();
+      sync_cluster();
+      sync_cluster();
     }
     return;
   }

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "device/cluster.cuh"
 #include "device/projection.cuh"
 #include "device/vector_io.cuh"
 #include "device/warpgroup.cuh"
@@ -43,24 +44,6 @@ __device__ __forceinline__ void store_columns(const WarpgroupConvolution<T>& tas
   }
 }
 
-__device__ __forceinline__ void meet_cluster() {
-#if LIMEN_WARPGROUPS
-  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::: "memory");
-#endif
-}
-__device__ __forceinline__ float4 read_from_block(uint32_t address, int rank) {
-  float4 value = {};
-#if LIMEN_WARPGROUPS
-  asm volatile(
-      "{ .reg .b32 there; mapa.shared::cluster.u32 there, %4, %5;\n"
-      "  ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [there]; }"
-      : "=f"(value.x), "=f"(value.y), "=f"(value.z), "=f"(value.w)
-      : "r"(address), "r"(rank)
-      : "memory");
-#endif
-  return value;
-}
-
 // Of the blocks of eight columns in a tile, those that this block of the cluster stores.
 struct BlockShare {
   int begin, end;
@@ -85,7 +68,7 @@ __device__ __forceinline__ BlockShare add_up_cluster(float (&sum)[Tile::kPatches
       *slot(i, block) = make_float4(own[0], own[1], own[2], own[3]);
     }
   }
-  meet_cluster();
+  sync_cluster();
   const BlockShare share = {kBlocks * rank / splits, kBlocks * (rank + 1) / splits};
 #pragma unroll
   for (int i = 0; i < kPer; ++i) {
@@ -94,14 +77,14 @@ __device__ __forceinline__ BlockShare add_up_cluster(float (&sum)[Tile::kPatches
       if (block < share.begin || block >= share.end) continue;
       float4 total = {};
       for (int other = 0; other < splits; ++other) {
-        const float4 part = read_from_block(shared_address(slot(i, block)), other);
+        const float4 part = read_in_cluster(slot(i, block), other);
         total.x += part.x, total.y += part.y, total.z += part.z, total.w += part.w;
       }
       sum[i][block * 4] = total.x, sum[i][block * 4 + 1] = total.y;
       sum[i][block * 4 + 2] = total.z, sum[i][block * 4 + 3] = total.w;
     }
   }
-  meet_cluster();  // nobody leaves while his sums are read
+  sync_cluster();  // nobody leaves while his sums are read
   return share;
 #else
   return {};

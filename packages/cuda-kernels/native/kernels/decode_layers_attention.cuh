@@ -1,5 +1,5 @@
 // Attention of decode_layers: every block takes keys of one head at a time. The copying warp brings cached keys and
-// values in stages of 16 KiB; the newest key and value come from the phase before.
+// values in stages of kBytes; the newest key and value come from the phase before.
 //
 // Geometry: a stage is shared evenly by the eight warps; D / 8 neighbouring lanes ↔ one key, eight channels a lane. Lanes
 // that share channels keep a running maximum, total and sum of values (https://arxiv.org/abs/1805.02867), merged at the
@@ -13,21 +13,21 @@
 
 namespace limen {
 
-template <int kHeadSize>
-inline constexpr int kKeysOfStage = kKeyBytes / (2 * kHeadSize);
+template <int kHeadSize, int kBytes>
+inline constexpr int kKeysOfStage = kBytes / (2 * kHeadSize);
 
 inline __host__ __device__ int units_of_attention(int batch, int heads, int splits) { return batch * heads * splits; }
 
 // The copying warp's part.
-template <int kHeadSize, typename T>
+template <int kHeadSize, int kBytes, typename T>
 __device__ void stream_keys(const DecodeLayersArguments<T>& a, int layer, RingFiller& filler) {
-  constexpr int kKeys = kKeysOfStage<kHeadSize>;
+  constexpr int kKeys = kKeysOfStage<kHeadSize, kBytes>;
   constexpr uint32_t kVectorBytes = kHeadSize * sizeof(T);
   const int lane = threadIdx.x % 32;
   // Keys that lie side by side: as many of a page as a stage may begin with, or one where heads lie between them.
   int together = 1;
   if (a.slot == kHeadSize) {
-    together = kKeys;
+    together = kKeys & -kKeys;  // a power of two
     while (a.page_size % together != 0) together /= 2;
   }
   const int units = units_of_attention(a.batch, a.heads, a.splits);
@@ -81,10 +81,10 @@ __device__ __forceinline__ float dot8(const float (&q)[8], const float (&k)[8]) 
 }
 
 // Adds `count` keys.
-template <int kHeadSize, typename T>
+template <int kHeadSize, int kBytes, typename T>
 __device__ __forceinline__ void gather_stage(const char* keys, const char* values, int count, const float (&q)[8],
                                              Gathered& state) {
-  constexpr int kLanes = kHeadSize / 8, kAtOnce = 32 / kLanes, kKeysOfWarp = kKeysOfStage<kHeadSize> / kUserWarps;
+  constexpr int kLanes = kHeadSize / 8, kAtOnce = 32 / kLanes, kKeysOfWarp = kKeysOfStage<kHeadSize, kBytes> / kUserWarps;
   constexpr int kTurns = kKeysOfWarp / kAtOnce;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int mine = warp * kKeysOfWarp + lane / kLanes;  // and every kAtOnce-th key after it
@@ -120,9 +120,9 @@ __device__ __forceinline__ void gather_stage(const char* keys, const char* value
 }
 
 // The users' part.
-template <int kTiles, int kHeadSize, typename T>
+template <int kTiles, int kHeadSize, int kBytes, typename T>
 __device__ void attend(const DecodeLayersArguments<T>& a, int layer, LayersShared<kTiles, kHeadSize>& shared, Ring& ring) {
-  constexpr int kKeys = kKeysOfStage<kHeadSize>, kLanes = kHeadSize / 8;
+  constexpr int kKeys = kKeysOfStage<kHeadSize, kBytes>, kLanes = kHeadSize / 8;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, channel = lane % kLanes * 8;
   const int width = a.heads * kHeadSize;
   const int units = units_of_attention(a.batch, a.heads, a.splits);
@@ -147,7 +147,7 @@ __device__ void attend(const DecodeLayersArguments<T>& a, int layer, LayersShare
       const Ring values = ring.next();
       ring.wait_until_full();
       values.wait_until_full();
-      gather_stage<kHeadSize, T>(ring.stage(), values.stage(), min(kKeys, share.last - first), q, state);
+      gather_stage<kHeadSize, kBytes, T>(ring.stage(), values.stage(), min(kKeys, share.last - first), q, state);
       ring.leave<2>();
     }
     float k[8], v[8];

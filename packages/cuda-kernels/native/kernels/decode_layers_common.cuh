@@ -3,8 +3,9 @@
 //
 // One launch takes a token of every sequence through all layers. Of each block (one on each multiprocessor) one warp
 // only copies: weights and cached keys and values, in the order in which the others will need them, through a ring of
-// 16 KiB stages that takes all the shared memory there is. Nothing it copies depends on the step's results, so it never
-// waits for them: while the other eight warps wait for the last values of one product, the next one's weights come in.
+// stages of 16 or 24 KiB that takes all the shared memory there is. Nothing it copies depends on the step's results, so
+// it never waits for them: while the other eight warps wait for the last values of one product, the next one's weights
+// come in.
 //
 // A layer is five phases. No barrier stands between them: who needs a value looks until it is there (see awaited.cuh).
 //   query, key, value  norm folded in; rotates queries and keys; appends keys and values to their pages
@@ -37,7 +38,6 @@ inline constexpr int kSegmentBytes = kUserWarps * kWarpBytes;  // of one weight 
 inline constexpr int kStageBytes = 8 * kSegmentBytes;          // eight rows
 inline constexpr int kMostStages = 16;
 inline constexpr int kStagesOnTheWay = 4;  // enough to keep the memory busy; see RingFiller
-inline constexpr int kKeyBytes = kStageBytes;  // of keys, or values, in a stage
 // Layers whose scratch exists at a time: few enough to stay in L2. While its copies for a layer begin, a block clears its
 // share of the scratch of six layers before. By then all blocks are through with that: each has a part in every product,
 // and none that copies is more than two layers ahead of the products that wait for all others.
@@ -109,6 +109,13 @@ struct DecodeLayersArguments {
   }
 };
 
+// What is computed from this is computed where it is used. Kept for all layers, such numbers take the registers that
+// products need.
+__device__ __forceinline__ int made_here(int value) {
+  asm volatile("" : "+r"(value));
+  return value;
+}
+
 // A product of the step.
 struct PhaseShape {
   int rows, length;  // of the weight of one layer
@@ -173,7 +180,9 @@ struct LayersShared {
   int64_t slots[kRows];  // where a row's new key goes, in elements from the layer's first page; −1: nowhere
   float squares[kUserWarps][kRows];
   alignas(16) char digits[kTiles == 1 ? kUserWarps : 1][3][kWarpBytes];  // of x, beside weights of one byte
-  float cosines[kRows][kHeadSize / 2], sines[kRows][kHeadSize / 2];
+  // Cosine and sine of each pair of channels, two 16-bit values in a word. The rows are out of line, so that lanes that
+  // take neighbouring rows meet no bank twice.
+  uint32_t turns[kRows][kHeadSize / 2 + 4];
   union {
     // Weight row, row of x. For eight rows at most: sums of more are added up in stages of the ring.
     float partial[kTiles == 1 ? kSideBySide : 1][kUserWarps][16][8];

@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "core/op_registry.h"
-#include "kernels/decode_layers_kernel.cuh"
 #include "kernels/decode_layers_plain.cuh"
+#include "kernels/decode_layers_tall_kernel.cuh"
 
 namespace limen {
 
@@ -76,8 +76,14 @@ void launch_decode_layers(const OpCall& call, const LayersOperands& o) {
   cudaStream_t stream = static_cast<cudaStream_t>(call.stream);
   const RotaryFrequencies& frequencies = rotary_frequencies(call.name, o.base, o.head_size());
   if (!takes_fast_way<W>(o)) return launch_layers_plainly<W>(a, frequencies, o.head_size(), stream);
-  const auto launch = [&](auto tiles) {
+  const auto launch = [&](auto tiles) -> void {
     constexpr int kTiles = decltype(tiles)::value;
+    if constexpr (kTiles > 1 && std::is_same_v<W, T>) {
+      if (o.head_size() == 32 ? launch_layers_tall<kTiles, 32>(a, frequencies, stream)
+                              : launch_layers_tall<kTiles, 128>(a, frequencies, stream)) {
+        return;
+      }
+    }
     if (o.head_size() == 32) return launch_layers<kTiles, 32, W, T>(a, frequencies, stream);
     launch_layers<kTiles, 128, W, T>(a, frequencies, stream);
   };

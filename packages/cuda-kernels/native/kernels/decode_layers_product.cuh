@@ -144,9 +144,10 @@ struct Product {
     const int kind = rows.base / width, within = rows.base % width;
     const int head = within / kHeadSize, d = within % kHeadSize;
     if (kind < 2) {
-      const float cosine = shared.cosines[row][d + i], sine = shared.sines[row][d + i], low = first;
-      first = low * cosine - second * sine;
-      second = second * cosine + low * sine;
+      const float2 turn = unpack2<T>(shared.turns[row][d + i]);
+      const float low = first;
+      first = low * turn.x - second * turn.y;
+      second = second * turn.x + low * turn.y;
     }
     T* const target = a.vectors(layer) + int64_t{row} * shape.rows + rows.base;
     store_together(target, counts, first);

@@ -1,4 +1,5 @@
-// The products of decode_layers for more than eight rows, whose x does not fit registers.
+// The products of decode_layers for more than eight rows, whose x does not fit registers: for weights of eight bits, and
+// where decode_layers_tall.cuh has no way.
 //
 // Every block reads all of x from L2 for each group of tiles that it multiplies side by side. So groups are as large as
 // registers allow, a segment of x is asked for before the one at hand is multiplied, or as soon as its registers are free,
@@ -57,13 +58,6 @@ struct WideProduct {
   const int thread = made_here(threadIdx.x), grid = made_here(gridDim.x);
   const int lane = thread % 32, warp = thread / 32, g = lane / 4, t = lane % 4;
   const int length = made_here(base.shape.length), tiles = base.shape.tiles, segments = base.shape.segments;
-
-  // What is computed from this is computed in the phase itself. Kept for all layers, such numbers take the registers that
-  // the sums need.
-  static __device__ __forceinline__ int made_here(int value) {
-    asm volatile("" : "+r"(value));
-    return value;
-  }
 
   // This lane's first channel of a segment, and how much further a fragment's are.
   __device__ __forceinline__ int channel(int segment) const {
