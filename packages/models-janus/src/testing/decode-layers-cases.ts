@@ -93,6 +93,8 @@ export function decodeLayersCases(weight: ValueRule, scales?: ValueRule): Omit<O
       step({ layers: 2, heads: 1, headSize: 128, channels: 256, feedForward: 384, pageSize: 48 }, [150, 49]),
       step(small, many(11)),
       step({ ...small, pageSize: 64 }, many(29)),
+      // Rows of the weights that cannot be halved evenly.
+      step({ ...small, heads: 6, channels: 192, feedForward: 576 }, many(26)),
       // More layers than have scratch at a time.
       step({ ...small, layers: 12 }, [40, 17]),
       step({ ...small, layers: 9 }, many(18)),
