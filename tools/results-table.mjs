@@ -104,7 +104,6 @@ const table = [
   ...newestTable(/janus-pro-7b.*\.json$/, modelRows, 'Janus-Pro-7B shapes with random weights'),
   ...newestTable(/-start\.json$/, startRows, 'Janus-Pro-7B shapes with random weights, 14.8 GB of safetensors'),
   ...newestTable(/-kv\.json$/, cacheRows, 'keys and values in pages'),
-  ...newestTable(/-kv-transforms\.json$/, cacheRows, 'layouts of keys and values'),
 ].join('\n\n');
 if (table === '') process.exit(0);
 const readme = readFileSync(readmePath, 'utf8');
