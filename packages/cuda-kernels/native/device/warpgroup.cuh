@@ -109,178 +109,80 @@ __device__ __forceinline__ void copy_box(void* target, const CUtensorMap* map, i
 #endif
 }
 
+// The registers of D as an instruction names them, and as operands: the first 4, 8, 16 … words.
+#define LIMEN_NAMES_4 "%0, %1, %2, %3"
+#define LIMEN_NAMES_8 LIMEN_NAMES_4 ", %4, %5, %6, %7"
+#define LIMEN_NAMES_16 LIMEN_NAMES_8 ", %8, %9, %10, %11, %12, %13, %14, %15"
+#define LIMEN_NAMES_32 \
+  LIMEN_NAMES_16 ", %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define LIMEN_NAMES_64 \
+  LIMEN_NAMES_32 ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, " \
+  "%51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define LIMEN_WORDS_4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
+#define LIMEN_WORDS_8(i) LIMEN_WORDS_4(i), LIMEN_WORDS_4(i + 4)
+#define LIMEN_WORDS_16(i) LIMEN_WORDS_8(i), LIMEN_WORDS_8(i + 8)
+#define LIMEN_WORDS_32(i) LIMEN_WORDS_16(i), LIMEN_WORDS_16(i + 16)
+#define LIMEN_WORDS_64(i) LIMEN_WORDS_32(i), LIMEN_WORDS_32(i + 32)
+
+// multiply_group for D of `words` registers and `columns` columns, whose other operands are numbered from `words` on.
+#if LIMEN_WARPGROUPS
+#define LIMEN_PRODUCT(words, columns, type, operands, ...)                                                         \
+  asm volatile("{ .reg .pred p; setp.ne.b32 p, " operands "; wgmma.mma_async.sync.aligned.m64n" #columns "k16.f32." \
+               type "." type " {" LIMEN_NAMES_##words "}, " __VA_ARGS__)
+#define LIMEN_FROM_MEMORY(words, columns, type, a, b, p)                                                           \
+  LIMEN_PRODUCT(words, columns, type, "%" #p ", 0", "%" #a ", %" #b ", p, 1, 1, 0, 0; }"                             \
+                : LIMEN_WORDS_##words(0)                                                                            \
+                : "l"(left), "l"(right), "r"(add))
+#define LIMEN_FROM_REGISTERS(words, columns, type, a0, a1, a2, a3, b, p)                                           \
+  LIMEN_PRODUCT(words, columns, type, "%" #p ", 0",                                                                 \
+                "{%" #a0 ", %" #a1 ", %" #a2 ", %" #a3 "}, %" #b ", p, 1, 1, 1; }"                                   \
+                : LIMEN_WORDS_##words(0)                                                                            \
+                : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "r"(add))
+#else
+#define LIMEN_FROM_MEMORY(...)
+#define LIMEN_FROM_REGISTERS(...)
+#endif
+#define LIMEN_MULTIPLY_GROUP(product, left_type, words, columns, ...)                                              \
+  template <typename T>                                                                                            \
+  __device__ __forceinline__ void multiply_group(float (&d)[words], left_type, uint64_t right, int add) {           \
+    if constexpr (std::is_same_v<T, __half>) {                                                                     \
+      product(words, columns, "f16", __VA_ARGS__);                                                                 \
+    } else {                                                                                                       \
+      product(words, columns, "bf16", __VA_ARGS__);                                                                \
+    }                                                                                                              \
+  }
+
 // D (+)= A · Bᵀ over 16 values of k; `add` 0 overwrites D.
-#if LIMEN_WARPGROUPS
-#define LIMEN_PRODUCT(n, type, registers, a, b, p, ...)                                                            \
-  asm volatile("{ .reg .pred p; setp.ne.b32 p, %" #p ", 0; wgmma.mma_async.sync.aligned.m64n" #n "k16.f32." type   \
-               "." type " {" registers "}, %" #a ", %" #b ", p, 1, 1, 0, 0; }"                                      \
-               : __VA_ARGS__                                                                                       \
-               : "l"(left), "l"(right), "r"(add))
-#endif
+LIMEN_MULTIPLY_GROUP(LIMEN_FROM_MEMORY, uint64_t left, 4, 8, 4, 5, 6)
+LIMEN_MULTIPLY_GROUP(LIMEN_FROM_MEMORY, uint64_t left, 8, 16, 8, 9, 10)
+LIMEN_MULTIPLY_GROUP(LIMEN_FROM_MEMORY, uint64_t left, 16, 32, 16, 17, 18)
+LIMEN_MULTIPLY_GROUP(LIMEN_FROM_MEMORY, uint64_t left, 32, 64, 32, 33, 34)
+LIMEN_MULTIPLY_GROUP(LIMEN_FROM_MEMORY, uint64_t left, 64, 128, 64, 65, 66)
 
-template <typename T>
-__device__ __forceinline__ void multiply_group(float (&d)[4], uint64_t left, uint64_t right, int add) {
-#if LIMEN_WARPGROUPS
-#define LIMEN_REGISTERS \
-                "%0, %1, %2, %3"
-#define LIMEN_WORDS \
-                "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-  if constexpr (std::is_same_v<T, __half>) {
-    LIMEN_PRODUCT(8, "f16", LIMEN_REGISTERS, 4, 5, 6, LIMEN_WORDS);
-  } else {
-    LIMEN_PRODUCT(8, "bf16", LIMEN_REGISTERS, 4, 5, 6, LIMEN_WORDS);
-  }
-#undef LIMEN_REGISTERS
-#undef LIMEN_WORDS
-#endif
-}
-template <typename T>
-__device__ __forceinline__ void multiply_group(float (&d)[8], uint64_t left, uint64_t right, int add) {
-#if LIMEN_WARPGROUPS
-#define LIMEN_REGISTERS \
-                "%0, %1, %2, %3, %4, %5, %6, %7"
-#define LIMEN_WORDS \
-                "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7])
-  if constexpr (std::is_same_v<T, __half>) {
-    LIMEN_PRODUCT(16, "f16", LIMEN_REGISTERS, 8, 9, 10, LIMEN_WORDS);
-  } else {
-    LIMEN_PRODUCT(16, "bf16", LIMEN_REGISTERS, 8, 9, 10, LIMEN_WORDS);
-  }
-#undef LIMEN_REGISTERS
-#undef LIMEN_WORDS
-#endif
-}
-template <typename T>
-__device__ __forceinline__ void multiply_group(float (&d)[16], uint64_t left, uint64_t right, int add) {
-#if LIMEN_WARPGROUPS
-#define LIMEN_REGISTERS \
-                "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"
-#define LIMEN_WORDS \
-                "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), \
-                "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), \
-                "+f"(d[15])
-  if constexpr (std::is_same_v<T, __half>) {
-    LIMEN_PRODUCT(32, "f16", LIMEN_REGISTERS, 16, 17, 18, LIMEN_WORDS);
-  } else {
-    LIMEN_PRODUCT(32, "bf16", LIMEN_REGISTERS, 16, 17, 18, LIMEN_WORDS);
-  }
-#undef LIMEN_REGISTERS
-#undef LIMEN_WORDS
-#endif
-}
-template <typename T>
-__device__ __forceinline__ void multiply_group(float (&d)[32], uint64_t left, uint64_t right, int add) {
-#if LIMEN_WARPGROUPS
-#define LIMEN_REGISTERS \
-                "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, " \
-                "%22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define LIMEN_WORDS \
-                "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), \
-                "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), \
-                "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), \
-                "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), \
-                "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
-  if constexpr (std::is_same_v<T, __half>) {
-    LIMEN_PRODUCT(64, "f16", LIMEN_REGISTERS, 32, 33, 34, LIMEN_WORDS);
-  } else {
-    LIMEN_PRODUCT(64, "bf16", LIMEN_REGISTERS, 32, 33, 34, LIMEN_WORDS);
-  }
-#undef LIMEN_REGISTERS
-#undef LIMEN_WORDS
-#endif
-}
-template <typename T>
-__device__ __forceinline__ void multiply_group(float (&d)[64], uint64_t left, uint64_t right, int add) {
-#if LIMEN_WARPGROUPS
-#define LIMEN_REGISTERS \
-                "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, " \
-                "%22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, " \
-                "%42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, " \
-                "%62, %63"
-#define LIMEN_WORDS \
-                "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), \
-                "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), \
-                "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), \
-                "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), \
-                "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]), \
-                "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), "+f"(d[40]), "+f"(d[41]), "+f"(d[42]), \
-                "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]), "+f"(d[48]), "+f"(d[49]), \
-                "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]), "+f"(d[56]), \
-                "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63])
-  if constexpr (std::is_same_v<T, __half>) {
-    LIMEN_PRODUCT(128, "f16", LIMEN_REGISTERS, 64, 65, 66, LIMEN_WORDS);
-  } else {
-    LIMEN_PRODUCT(128, "bf16", LIMEN_REGISTERS, 64, 65, 66, LIMEN_WORDS);
-  }
-#undef LIMEN_REGISTERS
-#undef LIMEN_WORDS
-#endif
-}
-#undef LIMEN_PRODUCT
-
-// D (+)= A · B with A in registers, four words of mma.sync's left fragment, and B lying with its columns in a row: rows
-// of 64 columns, swizzled as a tensor map writes them; 8 rows are 1024 bytes, `along_columns` bytes to the next 64.
+// B lying with its columns in a row: rows of 64 columns, swizzled as a tensor map writes them; 8 rows are 1024 bytes,
+// `along_columns` bytes to the next 64.
 __device__ __forceinline__ uint64_t swizzled_columns(uint32_t address, int along_columns) {
   return static_cast<uint64_t>((address & 0x3ffff) >> 4) | static_cast<uint64_t>(along_columns >> 4) << 16 |
          uint64_t{1024 >> 4} << 32 | uint64_t{1} << 62;
 }
-#if LIMEN_WARPGROUPS
-#define LIMEN_PRODUCT(n, type, registers, a0, a1, a2, a3, b, p, ...)                                               \
-  asm volatile("{ .reg .pred p; setp.ne.b32 p, %" #p ", 0; wgmma.mma_async.sync.aligned.m64n" #n "k16.f32." type   \
-               "." type " {" registers "}, {%" #a0 ", %" #a1 ", %" #a2 ", %" #a3 "}, %" #b ", p, 1, 1, 1; }"         \
-               : __VA_ARGS__                                                                                       \
-               : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "r"(add))
-#endif
+// D (+)= A · B with A in registers, four words of mma.sync's left fragment, and such a B.
+LIMEN_MULTIPLY_GROUP(LIMEN_FROM_REGISTERS, const uint32_t (&left)[4], 32, 64, 32, 33, 34, 35, 36, 37)
+LIMEN_MULTIPLY_GROUP(LIMEN_FROM_REGISTERS, const uint32_t (&left)[4], 64, 128, 64, 65, 66, 67, 68, 69)
 
-template <typename T>
-__device__ __forceinline__ void multiply_group(float (&d)[32], const uint32_t (&left)[4], uint64_t right, int add) {
-#if LIMEN_WARPGROUPS
-#define LIMEN_REGISTERS \
-                "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, " \
-                "%22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define LIMEN_WORDS \
-                "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), \
-                "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), \
-                "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), \
-                "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), \
-                "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
-  if constexpr (std::is_same_v<T, __half>) {
-    LIMEN_PRODUCT(64, "f16", LIMEN_REGISTERS, 32, 33, 34, 35, 36, 37, LIMEN_WORDS);
-  } else {
-    LIMEN_PRODUCT(64, "bf16", LIMEN_REGISTERS, 32, 33, 34, 35, 36, 37, LIMEN_WORDS);
-  }
-#undef LIMEN_REGISTERS
-#undef LIMEN_WORDS
-#endif
-}
-template <typename T>
-__device__ __forceinline__ void multiply_group(float (&d)[64], const uint32_t (&left)[4], uint64_t right, int add) {
-#if LIMEN_WARPGROUPS
-#define LIMEN_REGISTERS \
-                "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, " \
-                "%22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, " \
-                "%42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, " \
-                "%62, %63"
-#define LIMEN_WORDS \
-                "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), \
-                "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), \
-                "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), \
-                "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), \
-                "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]), \
-                "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), "+f"(d[40]), "+f"(d[41]), "+f"(d[42]), \
-                "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]), "+f"(d[48]), "+f"(d[49]), \
-                "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]), "+f"(d[56]), \
-                "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63])
-  if constexpr (std::is_same_v<T, __half>) {
-    LIMEN_PRODUCT(128, "f16", LIMEN_REGISTERS, 64, 65, 66, 67, 68, 69, LIMEN_WORDS);
-  } else {
-    LIMEN_PRODUCT(128, "bf16", LIMEN_REGISTERS, 64, 65, 66, 67, 68, 69, LIMEN_WORDS);
-  }
-#undef LIMEN_REGISTERS
-#undef LIMEN_WORDS
-#endif
-}
+#undef LIMEN_MULTIPLY_GROUP
+#undef LIMEN_FROM_REGISTERS
+#undef LIMEN_FROM_MEMORY
 #undef LIMEN_PRODUCT
+#undef LIMEN_WORDS_64
+#undef LIMEN_WORDS_32
+#undef LIMEN_WORDS_16
+#undef LIMEN_WORDS_8
+#undef LIMEN_WORDS_4
+#undef LIMEN_NAMES_64
+#undef LIMEN_NAMES_32
+#undef LIMEN_NAMES_16
+#undef LIMEN_NAMES_8
+#undef LIMEN_NAMES_4
 
 // Keeps the compiler from reading sums before, or reusing operands after, the wait that stands above.
 template <int kCount>
