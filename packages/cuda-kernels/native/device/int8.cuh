@@ -19,18 +19,28 @@ __device__ __forceinline__ void unpack_int8x4(uint32_t word, float (&values)[4])
   }
 }
 
+// The same as two words of two halves each, lowest first, and every one of them kInt8Bias too large.
+inline constexpr float kInt8Bias = 1152.0f;  // 1024 + 128
+__device__ __forceinline__ void unpack_int8x4_biased(uint32_t word, uint32_t& low, uint32_t& high) {
+  const uint32_t biased = word ^ 0x80808080u;
+  low = __byte_perm(biased, 0x64646464u, 0x4140u), high = __byte_perm(biased, 0x64646464u, 0x4342u);
+}
+// Bytes 0 and 2, and bytes 1 and 3: one logical operation each where a permutation takes two.
+__device__ __forceinline__ void unpack_int8x4_apart_biased(uint32_t word, uint32_t& even, uint32_t& odd) {
+  even = (word & 0x00ff00ffu) ^ 0x64806480u, odd = (word >> 8 & 0x00ff00ffu) ^ 0x64806480u;
+}
+__device__ __forceinline__ uint32_t take_int8_bias(uint32_t pair) {
+  const __half2 rest = __hsub2(*reinterpret_cast<const __half2*>(&pair), __float2half2_rn(kInt8Bias));
+  return *reinterpret_cast<const uint32_t*>(&rest);
+}
+
 // The same as two words of two T each, lowest first: words of a tensor-core fragment.
 template <typename T>
 __device__ __forceinline__ void unpack_int8x4_pairs(uint32_t word, uint32_t& low, uint32_t& high);
 template <>
 __device__ __forceinline__ void unpack_int8x4_pairs<__half>(uint32_t word, uint32_t& low, uint32_t& high) {
-  const uint32_t biased = word ^ 0x80808080u;
-  const uint32_t pairs[2] = {__byte_perm(biased, 0x64646464u, 0x4140u), __byte_perm(biased, 0x64646464u, 0x4342u)};
-  const __half2 offset = __float2half2_rn(1152.0f);  // 1024 + 128
-  const __half2 first = __hsub2(*reinterpret_cast<const __half2*>(&pairs[0]), offset);
-  const __half2 second = __hsub2(*reinterpret_cast<const __half2*>(&pairs[1]), offset);
-  low = *reinterpret_cast<const uint32_t*>(&first);
-  high = *reinterpret_cast<const uint32_t*>(&second);
+  unpack_int8x4_biased(word, low, high);
+  low = take_int8_bias(low), high = take_int8_bias(high);
 }
 template <>
 __device__ __forceinline__ void unpack_int8x4_pairs<__nv_bfloat16>(uint32_t word, uint32_t& low, uint32_t& high) {

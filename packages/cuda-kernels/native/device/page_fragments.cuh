@@ -19,21 +19,25 @@ namespace limen {
 
 enum class ScaleKind { kNone, kFactor, kFactorAndLowest };
 
-// Format ↔ element type of the tensor cores, bits as stored, scales beside each vector.
+// Format ↔ element type of the tensor cores, bits as stored, scales beside each vector, and how much too large keys are
+// widened: the scores' accumulators begin with that taken off, which saves an instruction for every two elements.
 struct PagesBF16 {
   using Compute = __nv_bfloat16;
   static constexpr int kBits = 16;
   static constexpr ScaleKind kScale = ScaleKind::kNone;
+  static constexpr float kKeyBias = 0.0f;
 };
 struct PagesF16 {
   using Compute = __half;
   static constexpr int kBits = 16;
   static constexpr ScaleKind kScale = ScaleKind::kNone;
+  static constexpr float kKeyBias = 0.0f;
 };
 struct PagesFp8 {
   using Compute = __half;
   static constexpr int kBits = 8;
   static constexpr ScaleKind kScale = ScaleKind::kFactor;
+  static constexpr float kKeyBias = 0.0f;
   // Four e4m3 bytes → two words of two halves each, exactly. In assembly, because from the library's function each half of
   // the word comes with a shift or a mask of its own.
   static __device__ __forceinline__ void widen4(uint32_t word, uint32_t& low, uint32_t& high) {
@@ -53,19 +57,33 @@ struct PagesFp8 {
     high = static_cast<uint32_t>(second.x) | static_cast<uint32_t>(second.y) << 16;
 #endif
   }
+  static __device__ __forceinline__ void widen_key(uint32_t word, uint32_t& low, uint32_t& high) { widen4(word, low, high); }
+  // Bytes 0 and 2, and bytes 1 and 3.
+  static __device__ __forceinline__ void widen_apart(uint32_t word, uint32_t& even, uint32_t& odd) {
+    widen4(__byte_perm(word, 0, 0x3120), even, odd);
+  }
 };
 struct PagesInt8 {
   using Compute = __half;
   static constexpr int kBits = 8;
   static constexpr ScaleKind kScale = ScaleKind::kFactor;
+  static constexpr float kKeyBias = kInt8Bias;
   static __device__ __forceinline__ void widen4(uint32_t word, uint32_t& low, uint32_t& high) {
     unpack_int8x4_pairs<__half>(word, low, high);
+  }
+  static __device__ __forceinline__ void widen_key(uint32_t word, uint32_t& low, uint32_t& high) {
+    unpack_int8x4_biased(word, low, high);
+  }
+  static __device__ __forceinline__ void widen_apart(uint32_t word, uint32_t& even, uint32_t& odd) {
+    unpack_int8x4_apart_biased(word, even, odd);
+    even = take_int8_bias(even), odd = take_int8_bias(odd);
   }
 };
 struct PagesInt4 {
   using Compute = __half;
   static constexpr int kBits = 4;
   static constexpr ScaleKind kScale = ScaleKind::kFactorAndLowest;
+  static constexpr float kKeyBias = 0.0f;
   // The lowest nibble of each half-word → two halves: a nibble in the mantissa of 1024 is 1024 plus the nibble.
   static __device__ __forceinline__ uint32_t widen(uint32_t word) {
     const uint32_t biased = (word & 0x000f000fu) | 0x64006400u;
@@ -73,6 +91,10 @@ struct PagesInt4 {
     return *reinterpret_cast<const uint32_t*>(&pair);
   }
 };
+
+// Whether scores need the sum of each query's elements.
+template <typename Format>
+inline constexpr bool kSumsQueries = Format::kScale == ScaleKind::kFactorAndLowest || Format::kKeyBias != 0.0f;
 
 // Where, among the contiguous elements a lane loaded, the `half` of word `word` (0, 1) of k-step `step` stands.
 template <typename Format>
@@ -88,7 +110,7 @@ __device__ __forceinline__ void key_words(const uint32_t* raw, int step, uint32_
     low = raw[2 * step];
     high = raw[2 * step + 1];
   } else if constexpr (Format::kBits == 8) {
-    Format::widen4(raw[step], low, high);
+    Format::widen_key(raw[step], low, high);
   } else {
     const uint32_t word = raw[step / 2] >> (step % 2 * 8);
     low = Format::widen(word);

@@ -1,6 +1,7 @@
-// How the one-launch decode step ends: the softmaxes of a block's warps become one, and each block of a cluster sends every
-// other its part of the sums. A send counts its bytes at the receiver's barrier, so a block waits for what it is to join and
-// for nothing else: a barrier of the cluster would first see all writes of the block through to memory.
+// How the one-launch decode step ends with up to eight queries on a key head: the softmaxes of a block's warps become one,
+// and each block of a cluster sends every other its part of the sums. A send counts its bytes at the receiver's barrier, so a
+// block waits for what it is to join and for nothing else: a barrier of the cluster would first see all writes of the block
+// through to memory.
 
 #pragma once
 
@@ -21,9 +22,8 @@ struct Joined {
 
 // Sets up the barrier that counts what the blocks of the cluster send to this one, and tells them so. Before anyone sends,
 // wait_for_cluster() must have returned.
-template <typename Format, int kHead, int kTiles>
+template <typename Memory>
 __device__ __forceinline__ void expect_parts(const AppendAttentionArguments& a, int columns, char* shared) {
-  using Memory = AppendMemory<Format, kHead, kTiles>;
   if (threadIdx.x == 0) {
     auto* const barrier = reinterpret_cast<uint64_t*>(shared + Memory::kArrivals);
     init_barrier(barrier, 1);
@@ -69,11 +69,10 @@ __device__ __forceinline__ float4 join_parts(Joined& joined, const Facts& fact_o
 }
 
 // Joins what the kParts blocks of a cluster have sent to this one.
-template <typename Format, int kHead, int kTiles, int kParts>
+template <typename Memory, int kParts>
 __device__ __forceinline__ void join_cluster(const AppendAttentionArguments& a, int batch, int first_head, int columns,
                                              int rank, const char* shared) {
-  using Memory = AppendMemory<Format, kHead, kTiles>;
-  constexpr int kSlice = kHead / 4 / kParts;  // of a row of sums, in fours
+  constexpr int kSlice = Memory::kHead / 4 / kParts;  // of a row of sums, in fours
   const auto* const facts = reinterpret_cast<const float2*>(shared + Memory::kFacts);
   const auto* const received = reinterpret_cast<const float4*>(shared + Memory::kReceived);
   for (int index = threadIdx.x; index < columns * kSlice; index += Memory::kThreads) {
@@ -90,60 +89,49 @@ __device__ __forceinline__ void join_cluster(const AppendAttentionArguments& a, 
 // banks, trade places within theirs.
 template <typename Format, int kHead>
 __device__ __forceinline__ int place_of_four(int four) {
-  if constexpr (Format::kBits == 16) return four;
+  if constexpr (Format::kBits != 4) return four;
   return four ^ (four * 4 / DecodeShape<Format, kHead>::kValueElements & 1);
 }
 
 // Lays a column of a warp's sums down in the order of channels, without meeting a bank twice. Lane 4·g + t.
 template <typename Format, int kHead>
 __device__ __forceinline__ void lay_sums(float* row, int g, int c, const float (&sum)[kHead / 16][4], float lowest) {
-  const auto whole = [&](float part) { return Format::kScale == ScaleKind::kFactorAndLowest ? part + lowest : part; };
   if constexpr (Format::kBits == 16) {
 #pragma unroll
     for (int m = 0; m < kHead / 16; ++m) row[m * 16 + g] = sum[m][c], row[m * 16 + 8 + g] = sum[m][2 + c];
+  } else if constexpr (Format::kBits == 8) {
+#pragma unroll
+    for (int m = 0; m < kHead / 16; ++m) {
+      *reinterpret_cast<float2*>(row + m * 16 + 2 * g) = make_float2(sum[m][c], sum[m][2 + c]);
+    }
   } else {
     constexpr int kRun = DecodeShape<Format, kHead>::kValueElements;  // channels that a lane has side by side
 #pragma unroll
     for (int m = 0; m < kHead / 16; m += 2) {
       const int four = m * 2 % kRun / 4 + (m * 2 / kRun * 8 + g) * (kRun / 4);
       *reinterpret_cast<float4*>(row + 4 * place_of_four<Format, kHead>(four)) =
-          make_float4(whole(sum[m][c]), whole(sum[m][2 + c]), whole(sum[m + 1][c]), whole(sum[m + 1][2 + c]));
+          make_float4(sum[m][c] + lowest, sum[m][2 + c] + lowest, sum[m + 1][c] + lowest, sum[m + 1][2 + c] + lowest);
     }
   }
 }
 
-template <typename Format, int kHead, int kTiles>
-__device__ __forceinline__ void merge_and_store_step(const AppendAttentionArguments& a, DecodeState<kTiles, kHead>& state,
-                                                     int batch, int first_head, int columns, char* shared) {
-  using Memory = AppendMemory<Format, kHead, kTiles>;
-  constexpr int kWarps = Memory::kWarps, kThreads = Memory::kThreads, kPitch = Memory::kSumPitch;
+template <typename Memory>
+__device__ __forceinline__ void end_of_few(const AppendAttentionArguments& a, DecodeState<1, Memory::kHead>& state, int batch,
+                                           int first_head, int columns, char* shared) {
+  using Format = typename Memory::Format;
+  constexpr int kHead = Memory::kHead, kWarps = Memory::kWarps, kThreads = Memory::kThreads, kPitch = Memory::kSumPitch;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
   const auto row_of = [&](int w, int column) {
     return reinterpret_cast<float*>(shared + w * Memory::kRingBytes) + column * kPitch;
   };
   __syncwarp();  // the ring of this warp has served: its memory takes the sums
-#pragma unroll
-  for (int offset = 4; offset < 32; offset *= 2) {
-#pragma unroll
-    for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-      for (int c = 0; c < 2; ++c) {
-        state.total[tile][c] += __shfl_xor_sync(kFullWarp, state.total[tile][c], offset);
-        if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
-          state.lowest[tile][c] += __shfl_xor_sync(kFullWarp, state.lowest[tile][c], offset);
-        }
-      }
-    }
-  }
+  state.template join_lanes<Format>();
   // Columns without a query are laid down like others and looked at by nobody.
 #pragma unroll
-  for (int tile = 0; tile < kTiles; ++tile) {
-#pragma unroll
-    for (int c = 0; c < 2; ++c) {
-      float* const row = row_of(warp, tile * 8 + 2 * t + c);
-      if (g == 0) *reinterpret_cast<float2*>(row + kHead) = make_float2(state.maximum(tile, c), state.total[tile][c]);
-      lay_sums<Format, kHead>(row, g, c, state.sum[tile], state.lowest[tile][c]);
-    }
+  for (int c = 0; c < 2; ++c) {
+    float* const row = row_of(warp, 2 * t + c);
+    if (g == 0) *reinterpret_cast<float2*>(row + kHead) = make_float2(state.maximum(0, c), state.total[0][c]);
+    lay_sums<Format, kHead>(row, g, c, state.sum[0], state.lowest[0][c]);
   }
   __syncthreads();  // every warp's sums are in place
   const int rank = static_cast<int>(blockIdx.x) & (a.cluster - 1);
@@ -178,9 +166,9 @@ __device__ __forceinline__ void merge_and_store_step(const AppendAttentionArgume
   if (a.cluster == 1) return;
   wait_for_phase(reinterpret_cast<uint64_t*>(shared + Memory::kArrivals), 0);  // every block's part has come
   switch (a.cluster) {
-    case 2: return join_cluster<Format, kHead, kTiles, 2>(a, batch, first_head, columns, rank, shared);
-    case 4: return join_cluster<Format, kHead, kTiles, 4>(a, batch, first_head, columns, rank, shared);
-    default: return join_cluster<Format, kHead, kTiles, 8>(a, batch, first_head, columns, rank, shared);
+    case 2: return join_cluster<Memory, 2>(a, batch, first_head, columns, rank, shared);
+    case 4: return join_cluster<Memory, 4>(a, batch, first_head, columns, rank, shared);
+    default: return join_cluster<Memory, 8>(a, batch, first_head, columns, rank, shared);
   }
 }
 

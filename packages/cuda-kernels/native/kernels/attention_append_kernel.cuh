@@ -8,7 +8,7 @@
 //
 // Reading early is sound where the caller says that the cache is settled: the launch before may still run then, and launches
 // before that one as far as it lets its successors start early; none of them may write what is read early.
-// The new token itself is never read from its page: its row of a stage stays empty until the token is there.
+// What the new token's page holds for it until then counts for nothing: its row of a stage is replaced when it is there.
 //
 // Geometry: block ↔ one split × one key head and up to 8 · kTiles of its queries × one sequence; cluster ↔ the splits of
 // such a row, at most eight. The warps take tiles in turn, each with a softmax and a ring of its own.
@@ -16,6 +16,7 @@
 #pragma once
 
 #include "kernels/attention_append_end.cuh"
+#include "kernels/attention_append_end_many.cuh"
 #include "kernels/attention_append_token.cuh"
 
 namespace limen {
@@ -24,16 +25,16 @@ namespace limen {
 // done with a tile before memory idles, and more requests at once only delay its queries.
 template <typename Format, int kHead, int kTiles>
 inline constexpr int kLaterTiles =
-    kTiles > 1 ? (8192 + DecodeShape<Format, kHead>::kStageBytes - 1) / DecodeShape<Format, kHead>::kStageBytes : 0;
+    kTiles > 1 ? static_cast<int>(ceil_div(8192, DecodeShape<Format, kHead, kTiles>::kStageBytes)) : 0;
 
 template <typename Format, int kHead, int kTiles>
 __global__ void __launch_bounds__(AppendMemory<Format, kHead, kTiles>::kThreads, kHead > 128 ? 1 : 2)
     attention_append_kernel(const __grid_constant__ AppendAttentionArguments a,
                             const __grid_constant__ RotaryFrequencies frequencies) {
   using Memory = AppendMemory<Format, kHead, kTiles>;
-  using Shape = DecodeShape<Format, kHead>;
-  using Ring = TileRing<Format, kHead>;
-  using Copies = NeighbourCopies<Format, kHead>;
+  using Shape = typename Memory::Shape;
+  using Ring = TileRing<Format, kHead, kTiles>;
+  using Copies = NeighbourCopies<Format, kHead, kTiles>;
   extern __shared__ __align__(128) char memory[];
   const DecodeArguments& d = a.decode;
   const int warp = threadIdx.x / 32;
@@ -60,13 +61,13 @@ __global__ void __launch_bounds__(AppendMemory<Format, kHead, kTiles>::kThreads,
   const NewToken token = find_new_token(d, position, length, end, range, blockIdx.x == 0, chunk == 0, Shape::kKeys,
                                         Memory::kWarps);
   const auto start_tile = [&](char* stage, const typename Copies::Pages& pages, int start) {
-    if (a.neighbours && start + Shape::kKeys <= range.last && (token.seen < start || token.seen >= start + Shape::kKeys)) {
+    if (a.neighbours && start + Shape::kKeys <= range.last) {
       if (a.packed) {
         copies.template fill<true>(stage, start, pages);
       } else {
         copies.template fill<false>(stage, start, pages);
       }
-    } else {  // the end of the keys, the tile of the new token, or pages of another kind
+    } else {  // the end of the keys, or pages of another kind
       ring.fill(stage, ring.locate(start), range.last - start, token.seen - start);
     }
   };
@@ -97,7 +98,7 @@ __global__ void __launch_bounds__(AppendMemory<Format, kHead, kTiles>::kThreads,
     }
   }
   wait_for_copies<Memory::kStages>();  // of page numbers
-  if (a.cluster > 1) expect_parts<Format, kHead, kTiles>(a, columns, memory);
+  if (a.cluster > 1) expect_parts<Memory>(a, kTiles == 1 ? columns : Memory::kColumns, memory);
   __syncthreads();  // every thread rotates with values that others computed
   if (a.cluster > 1) wait_for_cluster();  // all of its blocks run and expect their parts
   if (a.settled) {
@@ -113,7 +114,7 @@ __global__ void __launch_bounds__(AppendMemory<Format, kHead, kTiles>::kThreads,
   }
 
   const SharedQueries<Format, kHead, kTiles> queries(memory);
-  const auto held = kTiles == 1 ? queries.held() : QueryRegisters<Format, kHead, kTiles>{};
+  const auto held = kHead <= 128 ? queries.held() : QueryRegisters<Format, kHead, kTiles>{};
   const FragmentPlaces<Format, kHead> places;
   DecodeState<kTiles, kHead> state;
   state.clear();
@@ -127,7 +128,7 @@ __global__ void __launch_bounds__(AppendMemory<Format, kHead, kTiles>::kThreads,
     __syncwarp();  // this stage is filled for all lanes
     const int row = token.seen - tile_start;
     if (row >= 0 && row < Shape::kKeys) place_new_token<Format, kHead, kTiles>(stage, row, ring.row_bytes, memory);
-    if constexpr (kTiles == 1 && kHead <= 128) {
+    if constexpr (kHead <= 128) {
       attend_tile<Format, kHead, kTiles>(stage, places, held, factor, tile_start, range.last, state);
     } else {
       attend_tile<Format, kHead, kTiles>(stage, places, queries, factor, tile_start, range.last, state);
@@ -142,7 +143,11 @@ __global__ void __launch_bounds__(AppendMemory<Format, kHead, kTiles>::kThreads,
     at = at + Shape::kStageBytes == end_of_ring ? first_stage : at + Shape::kStageBytes;
   }
   wait_for_copies<0>();
-  merge_and_store_step<Format, kHead, kTiles>(a, state, batch, first_head, columns, memory);
+  if constexpr (kTiles == 1) {
+    end_of_few<Memory>(a, state, batch, first_head, columns, memory);
+  } else {
+    end_of_many<Memory>(a, state, batch, first_head, columns, memory);
+  }
 }
 
 }  // namespace limen

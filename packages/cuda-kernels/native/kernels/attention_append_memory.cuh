@@ -44,10 +44,12 @@ inline constexpr int kMostRingBytes = 99 * 1024;
 
 // Offsets in bytes. Two blocks of the kernel stand on a multiprocessor: of one launch, or of this one and the next, which
 // fills its rings while this one works.
-template <typename Format, int kHead, int kTiles>
+template <typename Format_, int kHeadSize, int kColumnTiles>
 struct AppendMemory {
-  using Shape = DecodeShape<Format, kHead>;
-  static constexpr int kWarps = kHead > 128 ? 4 : Format::kBits == 16 || kTiles > 1 ? 6 : 8;  // by registers
+  using Format = Format_;
+  static constexpr int kHead = kHeadSize, kTiles = kColumnTiles;
+  using Shape = DecodeShape<Format, kHead, kTiles>;
+  static constexpr int kWarps = kDecodeWarps<Format, kHead, kTiles>;
   static constexpr int kThreads = 32 * kWarps;
   static constexpr int kColumns = 8 * kTiles;
   static constexpr int kStages = std::max(2, kMostRingBytes / (kWarps * Shape::kStageBytes));
@@ -99,7 +101,7 @@ struct SharedQueries {
     const int lane = threadIdx.x % 32;
     row = Memory::kQueries + lane / 4 * Memory::kQueryPitch + lane % 4 * (Shape::kKeyWords * kPerWord<Format> * 2);
     asm volatile("" : "+r"(row));
-    if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
+    if constexpr (kSumsQueries<Format>) {
       const auto* const sums = reinterpret_cast<const float*>(memory + Memory::kQuerySums);
 #pragma unroll
       for (int tile = 0; tile < kTiles; ++tile) {

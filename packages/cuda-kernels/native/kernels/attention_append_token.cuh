@@ -106,7 +106,7 @@ struct EightChannels {
 template <typename T, typename Format, int kHead, int kTiles>
 struct NewestVectors {
   using Memory = AppendMemory<Format, kHead, kTiles>;
-  using Shape = DecodeShape<Format, kHead>;
+  using Shape = typename Memory::Shape;
   static constexpr StorageFormat kStored = kStorageOf<Format>;
   static constexpr int kLanes = kHead / 8, kRounds = (2 * kLanes + 31) / 32;
   EightChannels channels[kRounds];
@@ -201,7 +201,7 @@ __device__ __forceinline__ void take_new_token(const AppendAttentionArguments& a
     channels[round].template turn<T>(a.rotary, pairs, shared + Memory::kRotation, first, x);
     // Columns without a query hold zeros.
     if (column < Memory::kColumns) lay_query<Format>(shared + Memory::kQueries + column * Memory::kQueryPitch, first, x);
-    if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
+    if constexpr (kSumsQueries<Format>) {
       float sum = 0.0f;
 #pragma unroll
       for (int i = 0; i < 8; ++i) sum += round_to<typename Format::Compute>(x[i]);
@@ -220,7 +220,7 @@ __device__ __forceinline__ void take_new_token(const AppendAttentionArguments& a
 template <typename Format, int kHead, int kTiles>
 __device__ __forceinline__ void place_new_token(char* keys, int row, int row_bytes, const char* shared) {
   using Memory = AppendMemory<Format, kHead, kTiles>;
-  using Shape = DecodeShape<Format, kHead>;
+  using Shape = typename Memory::Shape;
   char* const values = keys + Shape::kKeys * Shape::kRowBytes;
 #pragma unroll 1
   for (int index = threadIdx.x % 32; index < 2 * row_bytes / 16; index += 32) {

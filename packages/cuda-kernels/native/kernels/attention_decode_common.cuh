@@ -79,6 +79,18 @@ struct DecodeArguments {
                             : make_uint2(pack2<__nv_bfloat16>(x, y1), pack2<__nv_bfloat16>(z, w));
     *reinterpret_cast<uint2*>(static_cast<__nv_bfloat16*>(y) + index) = words;
   }
+  // Two elements of 16 bits, neighbours or not; what lies beyond the head is left out.
+  __device__ void store_pair(int batch, int head, int low, int high, float x, float y1) const {
+    const int64_t index = (static_cast<int64_t>(batch) * heads + head) * head_size;
+    const uint32_t word = q_type == DType::kF16 ? pack2<__half>(x, y1) : pack2<__nv_bfloat16>(x, y1);
+    auto* const row = static_cast<uint16_t*>(y) + index;
+    if (high == low + 1) {
+      if (low < head_size) *reinterpret_cast<uint32_t*>(row + low) = word;
+    } else {
+      if (low < head_size) row[low] = static_cast<uint16_t>(word);
+      if (high < head_size) row[high] = static_cast<uint16_t>(word >> 16);
+    }
+  }
   __device__ void store(int batch, int head, int d, float value) const {
     const int64_t index = (static_cast<int64_t>(batch) * heads + head) * head_size + d;
     if (q_type == DType::kF32) {

@@ -11,10 +11,6 @@
 
 namespace limen {
 
-// Warps of a block, two of which fit a multiprocessor by registers and by shared memory.
-template <typename Format, int kHead, int kTiles>
-inline constexpr int kTensorWarps = kHead > 128 ? 4 : kTiles > 1 || Format::kBits == 16 ? 6 : 8;
-
 // Shared memory of the merge, over that of the rings. Rows have four floats of padding to stay on sixteen bytes.
 template <int kHead, int kWarps>
 struct MergeMemory {
@@ -55,8 +51,7 @@ __device__ __forceinline__ float2 common_factors(const float* highs, const float
 template <typename Format, int kHead, int kTiles>
 __device__ __forceinline__ void merge_and_store(const DecodeArguments& a, DecodeState<kTiles, kHead>& state, int first_column,
                                                 int columns, int key_head, float* shared) {
-  using Shape = DecodeShape<Format, kHead>;
-  constexpr int kWarps = kTensorWarps<Format, kHead, kTiles>, kThreads = 32 * kWarps;
+  constexpr int kWarps = kDecodeWarps<Format, kHead, kTiles>, kThreads = 32 * kWarps;
   using Memory = MergeMemory<kHead, kWarps>;
   constexpr int kPitch = Memory::kPitch;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;

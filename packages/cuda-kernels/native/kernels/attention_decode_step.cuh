@@ -35,6 +35,7 @@ __device__ __forceinline__ float reciprocal(float value) {
 template <typename Format, int kHead>
 __device__ __forceinline__ int channel_of(int m, int g, int half) {
   if constexpr (Format::kBits == 16) return m * 16 + half * 8 + g;
+  if constexpr (Format::kBits == 8) return m * 16 + 2 * g + half;
   constexpr int kElements = DecodeShape<Format, kHead>::kValueElements, kPairs = kElements / 2;
   return (m / kPairs * 8 + g) * kElements + m % kPairs * 2 + half;
 }
@@ -57,13 +58,17 @@ struct FragmentPlaces {
       value[0] = value[1] = staged_at<Format, kRowBytes>(lane / 16 * 8 + lane % 8, lane / 8 % 2 * 16);
     } else {
       key = staged_at<Format, kRowBytes>(g, t * Shape::kKeyBytes);
-      value[0] = staged_at<Format, kRowBytes>(2 * t, g * Shape::kValueBytes);
-      value[1] = staged_at<Format, kRowBytes>(2 * t + 1, g * Shape::kValueBytes);
+      if constexpr (Format::kBits == 8) {  // values by load_matrices too: both halves of sixteen keys, then the next chunk
+        value[0] = value[1] = staged_at<Format, kRowBytes>(lane % 16, lane / 16 * 16);
+      } else {
+        value[0] = staged_at<Format, kRowBytes>(2 * t, g * Shape::kValueBytes);
+        value[1] = staged_at<Format, kRowBytes>(2 * t + 1, g * Shape::kValueBytes);
+      }
     }
     asm volatile("" : "+r"(key), "+r"(value[0]), "+r"(value[1]));
   }
 
-  // 16-bit: of k-step or m-tile `step`, whose two chunks are the neighbours `step` · 32 bytes on.
+  // Of k-step or m-tile `step`, or of two m-tiles of 8-bit values, whose two chunks are the neighbours `step` · 32 bytes on.
   static __device__ __forceinline__ int matrices(int base, int step) { return (base ^ step % 4 * 32) + step / 4 * 128; }
   __device__ __forceinline__ int key_at(int sub, int half, int chunk) const {
     if constexpr (kKept && Shape::kKeyBytes == 16) {
@@ -91,6 +96,23 @@ struct DecodeState {
 #pragma unroll
     for (int tile = 0; tile < kTiles; ++tile) highest[tile][0] = highest[tile][1] = kNothingSeen;
   }
+  // Totals of all lanes of the warp, when all keys have been taken.
+  template <typename Format>
+  __device__ __forceinline__ void join_lanes() {
+#pragma unroll
+    for (int offset = 4; offset < 32; offset *= 2) {
+#pragma unroll
+      for (int tile = 0; tile < kTiles; ++tile) {
+#pragma unroll
+        for (int c = 0; c < 2; ++c) {
+          total[tile][c] += __shfl_xor_sync(kFullWarp, total[tile][c], offset);
+          if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
+            lowest[tile][c] += __shfl_xor_sync(kFullWarp, lowest[tile][c], offset);
+          }
+        }
+      }
+    }
+  }
   // The maximum of all keys so far; −∞ before the first.
   __device__ __forceinline__ float maximum(int tile, int c) const {
     return highest[tile][c] == kNothingSeen ? -INFINITY : highest[tile][c];
@@ -102,7 +124,7 @@ template <typename Format, int kHead, int kTiles>
 struct QueryRegisters {
   using Shape = DecodeShape<Format, kHead>;
   uint32_t words[kTiles][kHead / 16][2];
-  float sum[kTiles][2];  // of the elements of columns 2t and 2t + 1, for formats with a lowest value
+  float sum[kTiles][2];  // of the elements of columns 2t and 2t + 1, for formats that need it
 
   __device__ __forceinline__ void read(int chunk, uint32_t (&q)[kTiles][Shape::kKeySteps][2]) const {
 #pragma unroll
@@ -122,7 +144,7 @@ template <typename Format, int kHead, int kTiles, typename Queries>
 __device__ __forceinline__ void attend_tile(const char* keys, const FragmentPlaces<Format, kHead>& places,
                                             const Queries& queries, float factor, int tile_start,
                                             int last, DecodeState<kTiles, kHead>& state) {
-  using Shape = DecodeShape<Format, kHead>;
+  using Shape = DecodeShape<Format, kHead, kTiles>;
   using Compute = typename Format::Compute;
   const int g = threadIdx.x % 32 / 4;
   const char* const values = keys + Shape::kKeys * Shape::kRowBytes;
@@ -130,6 +152,16 @@ __device__ __forceinline__ void attend_tile(const char* keys, const FragmentPlac
   // Two sums side by side where there is one tile: a multiplication need not wait for the one before.
   constexpr int kSums = Shape::kDepth * kTiles == 1 ? 2 : 1;
   float score[Shape::kDepth][kTiles][4] = {};
+  if constexpr (Format::kKeyBias != 0.0f) {
+#pragma unroll
+    for (int sub = 0; sub < Shape::kDepth; ++sub) {
+#pragma unroll
+      for (int tile = 0; tile < kTiles; ++tile) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) score[sub][tile][i] = -Format::kKeyBias * queries.sum[tile][i % 2];
+      }
+    }
+  }
   float other[kSums == 2 ? Shape::kDepth : 1][kTiles][4] = {};
 #pragma unroll
   for (int chunk = 0; chunk < Shape::kKeyChunks; ++chunk) {
@@ -287,6 +319,24 @@ __device__ __forceinline__ void attend_tile(const char* keys, const FragmentPlac
 #pragma unroll
         for (int tile = 0; tile < kTiles; ++tile) {
           mma_16x8x16<Compute>(state.sum[tile][m], words[0], words[1], words[2], words[3], weights[tile][0], weights[tile][1]);
+        }
+      }
+    } else if constexpr (Format::kBits == 8) {
+#pragma unroll
+      for (int pair = 0; pair < kHead / 32; ++pair) {
+        uint32_t words[4];
+        load_matrices_transposed(
+            words, values + sub * 16 * Shape::kRowBytes + FragmentPlaces<Format, kHead>::matrices(places.value[0], pair));
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+          uint32_t near[2], far[2];
+          Format::widen_apart(words[2 * half], near[0], near[1]);
+          Format::widen_apart(words[2 * half + 1], far[0], far[1]);
+#pragma unroll
+          for (int tile = 0; tile < kTiles; ++tile) {
+            mma_16x8x16<Compute>(state.sum[tile][2 * pair + half], near[0], near[1], far[0], far[1], weights[tile][0],
+                                 weights[tile][1]);
+          }
         }
       }
     } else {

@@ -5,13 +5,12 @@
 // columns. A single query (multi-head attention) fills one column of eight, and sixteen queries on one key head
 // (GLM) fill two tiles; the tensor cores have room to spare either way. Values follow as O^T = V^T · P^T.
 // The order of the head's elements inside a fragment is free, so each lane takes up to sixteen contiguous bytes of a
-// vector. A key's scale multiplies its score; a value's scale multiplies its weight, through the exponent: the
+// key. A key's scale multiplies its score; a value's scale multiplies its weight, through the exponent: the
 // running maximum is that of score + log2(scale), so that weights never leave the range of a half, however small the
 // scale.
 //
 // Geometry: block of 4 to 8 warps ↔ one split × one key head and up to 8 · kTiles of its queries × one sequence; the
-// warps take tiles of 16 · kDepth keys in turn, each with a softmax and a
-// ring of two or three stages of its own. Two blocks fit a multiprocessor and keep about 96 KiB on the way, more than
+// warps take tiles of 16 · kDepth keys in turn, each with a softmax and a ring of two or three stages of its own. Two blocks fit a multiprocessor and keep about 96 KiB on the way, more than
 // twice what latency times bandwidth asks for.
 // The running maximum need not be the maximum: any reference near it serves. It is brought up to date only when a score
 // exceeds it by more than kMaximumSlack, so most tiles need neither shuffles nor a rescaling.
@@ -27,9 +26,9 @@
 namespace limen {
 
 template <typename Format, int kHead, int kTiles>
-__global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHead > 128 ? 1 : 2)
+__global__ void __launch_bounds__(32 * kDecodeWarps<Format, kHead, kTiles>, kHead > 128 ? 1 : 2)
     attention_decode_tensor_kernel(const DecodeArguments a) {
-  using Shape = DecodeShape<Format, kHead>;
+  using Shape = DecodeShape<Format, kHead, kTiles>;
   extern __shared__ __align__(128) float shared[];
   const int warp = threadIdx.x / 32;
   const int all_columns = a.heads / a.key_heads;
@@ -41,12 +40,12 @@ __global__ void __launch_bounds__(32 * kTensorWarps<Format, kHead, kTiles>, kHea
 
   const int batch = blockIdx.z, length = a.length_of(batch), end = a.seen_of(length);
   const KeyRange range = share_of_split(a.prefix_of(batch), end, blockIdx.x, a.launch_splits, Shape::kKeys);
-  constexpr int kWarps = kTensorWarps<Format, kHead, kTiles>, kStride = kWarps * Shape::kKeys;
+  constexpr int kWarps = kDecodeWarps<Format, kHead, kTiles>, kStride = kWarps * Shape::kKeys;
   int tile_start = range.first + warp * Shape::kKeys;
-  const TileRing<Format, kHead> ring = {a, reinterpret_cast<char*>(shared) + warp * Shape::kRingBytes, batch, key_head,
+  const TileRing<Format, kHead, kTiles> ring = {a, reinterpret_cast<char*>(shared) + warp * Shape::kRingBytes, batch, key_head,
                                         a.head_size * Format::kBits / 8, length - end,
                                         range.last};
-  typename TileRing<Format, kHead>::Places next = {};
+  typename TileRing<Format, kHead, kTiles>::Places next = {};
 #pragma unroll
   for (int stage = 0; stage < Shape::kStages - 1; ++stage) {
     if (tile_start + stage * kStride < range.last) ring.fill(ring.stage(stage), ring.locate(tile_start + stage * kStride));
@@ -80,13 +79,13 @@ template <typename Format, int kHead, int kTiles>
 void launch_decode_tensor_for(const DecodeArguments& arguments, cudaStream_t stream) {
   const int columns = arguments.heads / arguments.key_heads;
   const bool cluster = arguments.launch_splits > 1 && arguments.partial == nullptr;
-  constexpr int kWarps = kTensorWarps<Format, kHead, kTiles>;
+  constexpr int kWarps = kDecodeWarps<Format, kHead, kTiles>;
   Launch launch;
   launch.block = dim3(32 * kWarps);
   launch.grid = dim3(arguments.launch_splits, static_cast<unsigned>(arguments.key_heads * ceil_div(columns, 8 * kTiles)),
                      arguments.batches);
   launch.shared_bytes =
-      std::max<size_t>(kWarps * DecodeShape<Format, kHead>::kRingBytes,
+      std::max<size_t>(kWarps * DecodeShape<Format, kHead, kTiles>::kRingBytes,
                        MergeMemory<kHead, kWarps>::bytes(std::min<int64_t>(columns, 8 * kTiles), arguments.launch_splits));
   launch.stream = stream;
   launch.overlap = true;

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <algorithm>
+
 #include "device/async_copy.cuh"
 #include "device/mma.cuh"
 #include "device/page_fragments.cuh"
@@ -11,7 +13,13 @@
 
 namespace limen {
 
-template <typename Format, int kHead>
+// Warps of a block, two of which fit a multiprocessor by registers and by shared memory. With two tiles of queries fewer warps
+// that each take more keys at once: there is less to merge, and registers for the queries.
+template <typename Format, int kHead, int kTiles>
+inline constexpr int kDecodeWarps = kHead > 128 || kTiles > 1 ? 4 : Format::kBits == 16 ? 6 : 8;
+
+// How a warp goes through keys and values, with kTiles tiles of eight queries.
+template <typename Format, int kHead, int kTiles = 1>
 struct DecodeShape {
   static constexpr int kRowBytes = kHead * Format::kBits / 8;
   static constexpr int kKeyBytes = kRowBytes / 4 < 16 ? kRowBytes / 4 : 16;  // one load of one of the 4 lanes of a key
@@ -22,13 +30,13 @@ struct DecodeShape {
   static constexpr int kValueChunks = kRowBytes / (8 * kValueBytes);
   static constexpr int kValueWords = kValueBytes / 4;
   static constexpr int kValueElements = kValueWords * kPerWord<Format>;
-  // A stage holds 8 KiB of 16-bit vectors or 4 KiB of smaller ones, so that warps have their fill of either.
-  static constexpr int kWanted = (Format::kBits == 16 ? 8192 : 4096) / (32 * kRowBytes);
-  static constexpr int kDepth = kWanted < 1 ? 1 : kWanted > 4 ? 4 : kWanted;  // tiles of sixteen keys in a stage
+  // A stage holds 8 KiB of 16-bit vectors or 4 KiB of smaller ones (8 for two tiles), so that warps have their fill of either.
+  static constexpr int kWanted = (Format::kBits == 16 ? 8192 : 4096 * kTiles) / (32 * kRowBytes);
+  static constexpr int kDepth = std::clamp(kWanted, 1, 4 / kTiles);  // tiles of sixteen keys in a stage
   static constexpr int kKeys = 16 * kDepth;
   static constexpr int kScaleBytes = Format::kScale == ScaleKind::kNone ? 0 : 8 * kKeys;
   static constexpr int kStageBytes = 2 * kKeys * kRowBytes + kScaleBytes;
-  static constexpr int kStages = Format::kBits == 16 ? 2 : 3;
+  static constexpr int kStages = Format::kBits == 16 && kTiles == 1 ? 2 : 3;
   static constexpr int kRingBytes = kStages * kStageBytes;  // of one warp
 };
 
@@ -94,12 +102,12 @@ __device__ __forceinline__ void load_queries(const DecodeArguments& a, int first
               values[element_of<Format>(step, word, 0)], values[element_of<Format>(step, word, 1)]);
         }
       }
-      if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
+      if constexpr (kSumsQueries<Format>) {
 #pragma unroll
         for (int i = 0; i < kElements; ++i) sum += round_to<Compute>(values[i]);
       }
     }
-    if constexpr (Format::kScale == ScaleKind::kFactorAndLowest) {
+    if constexpr (kSumsQueries<Format>) {
       // Lanes of query g hold it in parts; columns 2t and 2t + 1 are wanted.
       sum += __shfl_xor_sync(kFullWarp, sum, 1);
       sum += __shfl_xor_sync(kFullWarp, sum, 2);
@@ -110,9 +118,9 @@ __device__ __forceinline__ void load_queries(const DecodeArguments& a, int first
 }
 
 // Where byte `at` of row `row` lies in a stage. Sixteen-byte chunks trade places within their 128 bytes, so that no bank is
-// met twice: 16-bit rows by the eight neighbouring rows of one chunk that load_matrices takes; narrower ones by the lanes
-// of a key fragment (eight rows, four neighbouring chunks) and by those of a value fragment (rows 2t, eight neighbouring
-// chunks).
+// met twice: by the eight neighbouring rows of one chunk that load_matrices takes (16-bit rows, and values of 8 bits), by the
+// lanes of a narrower key's fragment (eight rows, four neighbouring chunks) and by those of a 4-bit value's (rows 2t, eight
+// neighbouring chunks).
 template <typename Format, int kRowBytes>
 __device__ __forceinline__ int staged_at(int row, int at) {
   constexpr int kChunks = kRowBytes / 16;
@@ -121,11 +129,12 @@ __device__ __forceinline__ int staged_at(int row, int at) {
     static_assert(kChunks >= 8, "a row fills the banks");
     return row * kRowBytes + (chunk ^ row % 8) * 16 + inside;
   } else if constexpr (kChunks >= 8) {
-    return row * kRowBytes + (chunk ^ ((row >> 1 & 3) << 1 ^ (row & 1) << 2)) * 16 + inside;
+    return row * kRowBytes + (chunk ^ ((row & 1) << 2 | (row >> 1 & 3))) * 16 + inside;
   } else {
     constexpr int kRowsPerLine = 8 / kChunks;
     const int line = row / kRowsPerLine;
-    return line * 128 + ((row % kRowsPerLine * kChunks + chunk) ^ (line & 3) << 1) * 16 + inside;
+    const int traded = Format::kBits == 8 ? line & 3 : (line & 3) << 1;
+    return line * 128 + ((row % kRowsPerLine * kChunks + chunk) ^ traded) * 16 + inside;
   }
 }
 
@@ -144,9 +153,9 @@ __device__ __forceinline__ void read_staged(const char* source, uint32_t (&words
 
 // A warp's own ring of stages in shared memory: keys, values and scales on their way while earlier ones are worked on.
 // No other warp touches it, so filling and using it needs no barrier of the block.
-template <typename Format, int kHead>
+template <typename Format, int kHead, int kTiles>
 struct TileRing {
-  using Shape = DecodeShape<Format, kHead>;
+  using Shape = DecodeShape<Format, kHead, kTiles>;
   static constexpr int kPlaces = (Shape::kKeys + 31) / 32;  // keys that one lane locates
   static constexpr int kChunks = Shape::kRowBytes / 16, kRowsAtOnce = 32 / kChunks;
   const DecodeArguments& a;
@@ -205,9 +214,9 @@ struct TileRing {
 
 // The same copies for whole tiles in which every sixteen keys are neighbours of one page and vectors have no surplus. A lane
 // keeps where it reads and writes; of a tile it needs to know the pages alone.
-template <typename Format, int kHead>
+template <typename Format, int kHead, int kTiles>
 struct NeighbourCopies {
-  using Shape = DecodeShape<Format, kHead>;
+  using Shape = DecodeShape<Format, kHead, kTiles>;
   static constexpr int kChunks = Shape::kRowBytes / 16, kRowsAtOnce = 32 / kChunks;
   static constexpr int kTargets = kRowsAtOnce < 8 ? 8 / kRowsAtOnce : 1;  // further ones lie eight rows on
   const char *key, *scale;
