@@ -90,6 +90,15 @@ struct PagesInt4 {
     const __half2 pair = __hsub2(*reinterpret_cast<const __half2*>(&biased), __float2half2_rn(1024.0f));
     return *reinterpret_cast<const uint32_t*>(&pair);
   }
+  // One word of each of two keys → for each of its elements the pair (first key, second key).
+  static __device__ __forceinline__ void value_pairs(uint32_t first, uint32_t second, uint32_t (&pairs)[8]) {
+    const uint32_t low = __byte_perm(first, second, 0x5410), high = __byte_perm(first, second, 0x7632);
+#pragma unroll
+    for (int nibble = 0; nibble < 4; ++nibble) {
+      pairs[nibble] = widen(low >> (4 * nibble));
+      pairs[4 + nibble] = widen(high >> (4 * nibble));
+    }
+  }
 };
 
 // Whether scores need the sum of each query's elements.
@@ -121,24 +130,5 @@ __device__ __forceinline__ void key_words(const uint32_t* raw, int step, uint32_
 // Elements held by one word of storage.
 template <typename Format>
 inline constexpr int kPerWord = 32 / Format::kBits;
-
-// One word of storage of each of two keys → for each of its elements the pair (first key, second key).
-template <typename Format>
-__device__ __forceinline__ void value_pairs(uint32_t first, uint32_t second, uint32_t (&pairs)[kPerWord<Format>]) {
-  if constexpr (Format::kBits == 16) {
-    pairs[0] = __byte_perm(first, second, 0x5410);
-    pairs[1] = __byte_perm(first, second, 0x7632);
-  } else if constexpr (Format::kBits == 8) {
-    Format::widen4(__byte_perm(first, second, 0x5140), pairs[0], pairs[1]);
-    Format::widen4(__byte_perm(first, second, 0x7362), pairs[2], pairs[3]);
-  } else {
-    const uint32_t low = __byte_perm(first, second, 0x5410), high = __byte_perm(first, second, 0x7632);
-#pragma unroll
-    for (int nibble = 0; nibble < 4; ++nibble) {
-      pairs[nibble] = Format::widen(low >> (4 * nibble));
-      pairs[4 + nibble] = Format::widen(high >> (4 * nibble));
-    }
-  }
-}
 
 }  // namespace limen
