@@ -1,8 +1,9 @@
 // What this machine's memory, host link and tensor cores reach, measured beside everything that is compared with them.
 
-import { DeviceBuffer, Event, PinnedBuffer, Stream } from '@limen/cuda-kernels';
+import { DeviceBuffer, PinnedBuffer, Stream } from '@limen/cuda-kernels';
 import { checksum, copy, empty, fillNormal, linear, parseDevice, trimMemory, zeros } from '@limen/tensor';
 
+import { DeviceStopwatch } from '../lib/device-stopwatch.js';
 import { type Sample, scale, summarize, timeLaunches } from '../lib/measure.js';
 import type { Measurement } from '../lib/report.js';
 
@@ -89,19 +90,18 @@ async function linkRates(device: string, bytes: number, runs: number): Promise<P
   }
   const index = Number(name.slice('cuda:'.length));
   using stream = Stream.create(index);
-  using start = Event.create(index, { timing: true });
-  using end = Event.create(index, { timing: true });
+  using stopwatch = new DeviceStopwatch(index, stream);
   using buffer = DeviceBuffer.allocate(index, bytes);
   using pinned = PinnedBuffer.allocate(bytes);
   const host = new Uint8Array(pinned.buffer);
   const times = async (enqueue: () => void) => {
     const milliseconds: number[] = [];
     for (let run = 0; run <= runs; run++) {
-      start.record(stream);
+      stopwatch.start();
       enqueue();
-      end.record(stream);
-      await end.synchronize();
-      milliseconds.push(end.millisecondsSince(start));
+      stopwatch.stop();
+      await stream.synchronize();
+      milliseconds.push(stopwatch.milliseconds);
     }
     return bytesPerSecond(summarize(milliseconds.slice(1)), bytes);
   };

@@ -1,46 +1,41 @@
-// Time as a device sees it: marks in its stream, before and behind what is measured.
+// Time as a device sees it: marks in a stream, before and behind what is measured.
 
-import { loadNative } from '@limen/cuda-kernels';
+import { Event, type Stream } from '@limen/cuda-kernels';
 import { streamHandle } from '@limen/tensor';
 
-type NativeBinding = NonNullable<ReturnType<typeof loadNative>['binding']>;
-
-/** Two marks in the stream of a GPU. What the host takes to notice that the device is done is not in the time between. */
+/** Two marks in a stream of a GPU. What the host takes to notice that the device is done is not in the time between. */
 export class DeviceStopwatch implements Disposable {
-  readonly #binding: NativeBinding;
-  readonly #device: number;
-  readonly #stream: number;
-  readonly #marks: readonly [before: number, behind: number];
+  readonly #stream: Pick<Stream, 'handle'>;
+  readonly #before: Event;
+  readonly #behind: Event;
 
-  private constructor(binding: NativeBinding, device: number, stream: number) {
-    this.#binding = binding;
-    this.#device = device;
+  constructor(device: number, stream: Pick<Stream, 'handle'>) {
     this.#stream = stream;
-    this.#marks = [binding.createEvent(device, true), binding.createEvent(device, true)];
+    this.#before = Event.create(device, { timing: true });
+    this.#behind = Event.create(device, { timing: true });
   }
 
-  /** Undefined where there is no stream to mark: on a CPU. */
+  /** For the stream that ops of a device are enqueued on. Undefined on a CPU, which has none. */
   static of(device: string): DeviceStopwatch | undefined {
-    const stream = streamHandle(device);
-    const { binding } = loadNative();
-    if (stream === undefined || binding === null) return undefined;
-    return new DeviceStopwatch(binding, Number(device.split(':')[1] ?? 0), stream);
+    const handle = streamHandle(device);
+    return handle === undefined ? undefined : new DeviceStopwatch(Number(device.split(':')[1] ?? 0), { handle });
   }
 
   start(): void {
-    this.#binding.recordEvent(this.#device, this.#marks[0], this.#stream);
+    this.#before.record(this.#stream);
   }
 
   stop(): void {
-    this.#binding.recordEvent(this.#device, this.#marks[1], this.#stream);
+    this.#behind.record(this.#stream);
   }
 
   /** From start to stop; the device must have come past both. */
   get milliseconds(): number {
-    return this.#binding.elapsedMilliseconds(this.#device, ...this.#marks);
+    return this.#behind.millisecondsSince(this.#before);
   }
 
   [Symbol.dispose](): void {
-    for (const mark of this.#marks) this.#binding.destroyEvent(this.#device, mark);
+    this.#before.dispose();
+    this.#behind.dispose();
   }
 }

@@ -1,11 +1,10 @@
 // The loop that answers are made in, with a stopwatch on the host and marks in the stream of the device.
 
-import { loadNative } from '@limen/cuda-kernels';
 import { stepRunner } from '@limen/graph-runtime';
 import { generateText, type StepRunnerFactory } from '@limen/models-janus';
-import { streamHandle } from '@limen/tensor';
 
 import type { BenchmarkContext } from './context.js';
+import { DeviceStopwatch } from './device-stopwatch.js';
 import { type Sample, summarize } from './measure.js';
 import { wordIds } from './random-janus.js';
 
@@ -36,9 +35,9 @@ export async function runGenerationLoop(
   { batch, context, steps }: { readonly batch: number; readonly context: number; readonly steps: number },
   { marks = false } = {},
 ): Promise<LoopTimes> {
-  const { device, config } = network;
+  const { config } = network;
   const prompts = Array.from({ length: batch }, (_, row) => wordIds(config, context, row * context));
-  using stopwatch = new StepStopwatch(device, marks);
+  using stopwatch = new StepStopwatch(marks);
   const generation = generateText(network, {
     prompts,
     imageToken: config.tokens.imagePlaceholder,
@@ -72,14 +71,11 @@ export async function runGenerationLoop(
 /** Wraps captured steps: how long the host takes to launch each, and how long the device to run it. */
 class StepStopwatch implements Disposable {
   readonly #launches: number[] = [];
-  readonly #events: { readonly before: number; readonly behind: number }[] = [];
-  readonly #marks: { readonly index: number; readonly stream: number } | undefined;
-  readonly #binding = loadNative().binding;
+  readonly #watches: DeviceStopwatch[] = [];
+  readonly #marks: boolean;
 
-  constructor(device: string, marks: boolean) {
-    const stream = marks ? streamHandle(device) : undefined;
-    const index = Number(device.split(':')[1] ?? 0);
-    this.#marks = stream === undefined ? undefined : { index, stream };
+  constructor(marks: boolean) {
+    this.#marks = marks;
   }
 
   /** For `generateText`. */
@@ -88,10 +84,11 @@ class StepStopwatch implements Disposable {
     return {
       run: () => {
         const start = performance.now();
-        const before = this.#mark();
+        const watch = this.#marks ? DeviceStopwatch.of(device) : undefined;
+        watch?.start();
         captured.run();
-        const behind = this.#mark();
-        if (before !== undefined && behind !== undefined) this.#events.push({ before, behind });
+        watch?.stop();
+        if (watch !== undefined) this.#watches.push(watch);
         this.#launches.push(performance.now() - start);
       },
       [Symbol.dispose]: () => captured[Symbol.dispose](),
@@ -101,25 +98,12 @@ class StepStopwatch implements Disposable {
   /** Sums over the last `steps` steps. */
   lap(steps: number): Pick<LoopTimes, 'device' | 'launch'> {
     const launch = this.#launches.slice(-steps).reduce((sum, time) => sum + time, 0);
-    const marks = this.#marks;
-    if (marks === undefined) return { launch, device: undefined };
-    const times = this.#events
-      .slice(-steps)
-      .map(({ before, behind }) => this.#binding?.elapsedMilliseconds(marks.index, before, behind) ?? NaN);
-    return { launch, device: times.reduce((sum, time) => sum + time, 0) };
-  }
-
-  #mark(): number | undefined {
-    if (this.#marks === undefined || this.#binding === null) return undefined;
-    const { index, stream } = this.#marks;
-    const event = this.#binding.createEvent(index, true);
-    this.#binding.recordEvent(index, event, stream);
-    return event;
+    if (this.#watches.length === 0) return { launch, device: undefined };
+    return { launch, device: this.#watches.slice(-steps).reduce((sum, { milliseconds }) => sum + milliseconds, 0) };
   }
 
   [Symbol.dispose](): void {
-    for (const { before, behind } of this.#events)
-      for (const event of [before, behind]) this.#binding?.destroyEvent(this.#marks?.index ?? 0, event);
+    for (const watch of this.#watches) watch[Symbol.dispose]();
   }
 }
 

@@ -27,7 +27,7 @@ export class Event extends NativeHandle {
   }
 
   /** Marks the work enqueued on `stream` so far. */
-  record(stream: Stream): void {
+  record(stream: Pick<Stream, 'handle'>): void {
     this.#binding.recordEvent(this.device, this.handle, stream.handle);
   }
 

@@ -25,7 +25,7 @@ __device__ __forceinline__ void unpack_int8x4_biased(uint32_t word, uint32_t& lo
   const uint32_t biased = word ^ 0x80808080u;
   low = __byte_perm(biased, 0x64646464u, 0x4140u), high = __byte_perm(biased, 0x64646464u, 0x4342u);
 }
-// Bytes 0 and 2, and bytes 1 and 3: one logical operation each where a permutation takes two.
+// Bytes 0 and 2, and bytes 1 and 3, likewise.
 __device__ __forceinline__ void unpack_int8x4_apart_biased(uint32_t word, uint32_t& even, uint32_t& odd) {
   even = (word & 0x00ff00ffu) ^ 0x64806480u, odd = (word >> 8 & 0x00ff00ffu) ^ 0x64806480u;
 }

@@ -29,6 +29,7 @@ template <typename Format, int kHead, int kTiles>
 __global__ void __launch_bounds__(32 * kDecodeWarps<Format, kHead, kTiles>, kHead > 128 ? 1 : 2)
     attention_decode_tensor_kernel(const DecodeArguments a) {
   using Shape = DecodeShape<Format, kHead, kTiles>;
+  using Ring = TileRing<Format, kHead, kTiles>;
   extern __shared__ __align__(128) float shared[];
   const int warp = threadIdx.x / 32;
   const int all_columns = a.heads / a.key_heads;
@@ -42,10 +43,9 @@ __global__ void __launch_bounds__(32 * kDecodeWarps<Format, kHead, kTiles>, kHea
   const KeyRange range = share_of_split(a.prefix_of(batch), end, blockIdx.x, a.launch_splits, Shape::kKeys);
   constexpr int kWarps = kDecodeWarps<Format, kHead, kTiles>, kStride = kWarps * Shape::kKeys;
   int tile_start = range.first + warp * Shape::kKeys;
-  const TileRing<Format, kHead, kTiles> ring = {a, reinterpret_cast<char*>(shared) + warp * Shape::kRingBytes, batch, key_head,
-                                        a.head_size * Format::kBits / 8, length - end,
-                                        range.last};
-  typename TileRing<Format, kHead, kTiles>::Places next = {};
+  const Ring ring = {a, reinterpret_cast<char*>(shared) + warp * Shape::kRingBytes, batch, key_head,
+                     a.head_size * Format::kBits / 8, length - end, range.last};
+  typename Ring::Places next = {};
 #pragma unroll
   for (int stage = 0; stage < Shape::kStages - 1; ++stage) {
     if (tile_start + stage * kStride < range.last) ring.fill(ring.stage(stage), ring.locate(tile_start + stage * kStride));
